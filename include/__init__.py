@@ -1,0 +1,1 @@
+"""Everything that is imported: models that users write, and the product that keeps them fresh."""

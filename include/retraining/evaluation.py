@@ -1,0 +1,157 @@
+"""Pure: how well predictions did, per interval and slice, with bounds over intervals.
+
+Rows of one interval share their weather and their news, so they are not independent. The interval is the unit of
+every statistic here: a bound resamples intervals, never rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+from sklearn import metrics
+
+Floats = npt.NDArray[np.float64]
+MINIMUM_BLOCKS = 7
+"""Fewer intervals than this cannot be resampled in blocks; the t bound is used and said."""
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A mean over intervals with its two-sided bounds."""
+
+    mean: float
+    low: float
+    high: float
+    intervals: int
+    method: str
+
+
+def score(labels: Floats, predictions: Floats) -> dict[str, Any]:
+    """Return the metrics of one interval.
+
+    Parameters
+    ----------
+    labels : array, shape (n_rows,), 0.0 or 1.0
+    predictions : array, shape (n_rows,), probability of 1, 0 to 1
+
+    Returns
+    -------
+    dict
+        ``rows``, ``log_loss``, ``brier``, ``accuracy``, and ``auc``, which is None where only one class occurred.
+
+    Raises
+    ------
+    ValueError
+        No rows, or a prediction that is not a number.
+
+    Examples
+    --------
+    >>> score(np.array([0.0, 1.0]), np.array([0.5, 0.5]))["brier"]
+    0.25
+    """
+    if not len(labels):
+        raise ValueError("No rows to score: an interval without known labels has no metrics.")
+    both = 0.0 < labels.mean() < 1.0
+    return {
+        "rows": len(labels),
+        "log_loss": float(metrics.log_loss(labels, predictions, labels=[0.0, 1.0])),
+        "brier": float(np.mean((predictions - labels) ** 2)),
+        "accuracy": float(np.mean((predictions >= 0.5) == (labels == 1.0))),
+        "auc": float(metrics.roc_auc_score(labels, predictions)) if both else None,
+    }
+
+
+def score_slices(rows: pd.DataFrame, column: str, labels: Floats, predictions: Floats) -> dict[str, float]:
+    """Return the log loss of one interval by value of a categorical column."""
+    values = rows[column].astype("str").to_numpy()
+    return {
+        str(value): float(score(labels[values == value], predictions[values == value])["log_loss"])
+        for value in sorted(set(values))
+    }
+
+
+def bounds(values: Sequence[float], confidence: float = 0.95, seed: int = 0) -> Bounds:
+    """Return the mean of one value per interval with two-sided bounds.
+
+    From 7 intervals on by moving-block bootstrap, since days are autocorrelated (Künsch, The jackknife and the
+    bootstrap for general stationary observations, Annals of Statistics 17, 1989); with fewer by Student's t.
+
+    Parameters
+    ----------
+    values : sequence of float, shape (n_intervals,), in time order
+    confidence : float
+        Coverage of the two-sided bounds, 0 to 1.
+    seed : int
+        Of the resampling: the same values give the same bounds.
+
+    Raises
+    ------
+    ValueError
+        No values, or one that is not finite.
+
+    Examples
+    --------
+    >>> bounds([1.0, 1.0, 1.0])
+    Bounds(mean=1.0, low=1.0, high=1.0, intervals=3, method='Student t over 3 intervals')
+    """
+    found = np.asarray(values, dtype="float64")
+    if not len(found) or not np.isfinite(found).all():
+        raise ValueError(f"Bounds need at least one interval and finite values, found {list(values)}.")
+    if len(found) < MINIMUM_BLOCKS:
+        return _t_bounds(found, confidence)
+    means = block_means(found, np.random.default_rng(seed))
+    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    method = f"moving-block bootstrap over {len(found)} intervals"
+    return Bounds(float(found.mean()), float(low), float(high), len(found), method)
+
+
+def block_means(values: Floats, random: np.random.Generator) -> Floats:
+    """Return the means of resampled series, shape (RESAMPLES,), each made of blocks of neighbouring intervals."""
+    count, length = len(values), max(2, round(len(values) ** (1 / 3)))
+    starts = random.integers(0, count - length + 1, size=(RESAMPLES, -(-count // length)))
+    index = (starts[:, :, None] + np.arange(length)).reshape(RESAMPLES, -1)[:, :count]
+    means: Floats = values[index].mean(axis=1)
+    return means
+
+
+def is_clearly_higher(recent: Sequence[float], reference: Sequence[float], confidence: float) -> tuple[bool, float]:
+    """Return whether recent intervals lie above reference intervals, and the lower bound of the difference.
+
+    One-sided Welch test on intervals (Welch, The generalization of Student's problem, Biometrika 34, 1947). A
+    decrease is never "higher": an improvement cannot count against a champion.
+
+    Examples
+    --------
+    >>> is_clearly_higher([0.9, 1.0, 1.1], [0.1, 0.2, 0.3], 0.95)[0]
+    True
+    """
+    first, second = np.asarray(recent, dtype="float64"), np.asarray(reference, dtype="float64")
+    variances = first.var(ddof=1) / len(first), second.var(ddof=1) / len(second)
+    difference, total = float(first.mean() - second.mean()), float(sum(variances))
+    if total == 0:
+        return difference > 0, difference
+    freedom = total**2 / sum(part**2 / (len(side) - 1) for part, side in zip(variances, (first, second), strict=True))
+    low = difference - float(stats.t.ppf(confidence, freedom)) * total**0.5
+    return low > 0, low
+
+
+def summarise(
+    per_interval: list[dict[str, Any]], names: Sequence[str] = ("log_loss", "auc", "brier", "accuracy")
+) -> dict[str, Any]:
+    """Return bounds of each metric over intervals; a metric that no interval has is left out."""
+    columns = {name: [one[name] for one in per_interval if one.get(name) is not None] for name in names}
+    return {name: asdict(bounds(values)) for name, values in columns.items() if values}
+
+
+def _t_bounds(values: Floats, confidence: float) -> Bounds:
+    mean, count = float(values.mean()), len(values)
+    method = f"Student t over {count} intervals"
+    if count == 1:
+        return Bounds(mean, -np.inf, np.inf, 1, "one interval has no bound")
+    half = float(stats.t.ppf((1 + confidence) / 2, count - 1) * values.std(ddof=1) / count**0.5)
+    return Bounds(mean, mean - half, mean + half, count, method)

@@ -1,0 +1,170 @@
+"""What a run works on and what it found: ``inputs.json``, written once and first, and the run record.
+
+The record grows as the run goes on: each step that has something to tell writes the next ``record-{n}.json``, the last
+one with its own section added, and the highest n is current. A rerun that finds the same writes nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from include.retraining import keys, signing
+from include.retraining.errors import IntegrityError
+from include.retraining.snapshots import Frozen
+from include.retraining.store import Store
+from include.retraining.windows import Interval
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one run works on, pinned: every later task, try and rerun reads it here and nowhere else."""
+
+    key: str
+    content: dict[str, Any]
+
+    @property
+    def prefix(self) -> str:
+        """The run's folder."""
+        return self.key.removesuffix("inputs.json")
+
+    @property
+    def run_id(self) -> str:
+        """Airflow's run id."""
+        return str(self.content["run"])
+
+    @property
+    def interval(self) -> Interval:
+        """The interval under test."""
+        return keys.parse_span(self.content["interval"]["span"])
+
+    @property
+    def as_of(self) -> datetime:
+        """The moment whose knowledge the run may use."""
+        return keys.parse_stamp(self.content["as_of"])
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What the person or the schedule asked for."""
+        return dict(self.content["form"])
+
+    def intervals(self, part: str) -> list[Interval]:
+        """Return the intervals of ``training`` or ``holdout``, oldest first."""
+        return [keys.parse_span(text) for text in self.content["window"][part]]
+
+    def snapshot(self, interval: Interval) -> Frozen:
+        """Return the pinned snapshot of an interval."""
+        return Frozen(**self.content["snapshots"][keys.span(interval)])
+
+    def labels(self, interval: Interval) -> Frozen:
+        """Return the pinned labels of an interval."""
+        return Frozen(**self.content["labels"][keys.span(interval)])
+
+
+def write_inputs(store: Store, key: str, content: dict[str, Any]) -> Inputs:
+    """Write what a run works on, unless an earlier try has; return what is pinned now."""
+    store.put_if_absent(key, signing.canonical({"format_version": FORMAT_VERSION, **content}))
+    store.put(keys.run_hint(content["model"], content["run"]), signing.canonical({"inputs": key}))
+    return read_inputs(store, key)
+
+
+def read_inputs(store: Store, key: str) -> Inputs:
+    """Return what a run works on; raises IntegrityError for a newer format."""
+    content = signing.read_json(store.get(key), key)
+    if content.get("format_version") != FORMAT_VERSION:
+        raise IntegrityError(
+            f"{key} has format_version {content.get('format_version')!r}, this release reads {FORMAT_VERSION}. "
+            "Read it with the release that wrote it."
+        )
+    return Inputs(key, content)
+
+
+def read_sections(store: Store, prefix: str) -> dict[str, Any]:
+    """Return what a run has told so far, by section; empty before its first word."""
+    number = _highest(store, prefix)
+    return _sections(store, prefix, number) if number else {}
+
+
+def write_section(store: Store, prefix: str, name: str, content: dict[str, Any]) -> None:
+    """Add one section to a run's record, or replace it; writes nothing if the record says so already."""
+    while True:
+        number = _highest(store, prefix)
+        sections = _sections(store, prefix, number) if number else {}
+        if sections.get(name) == content:
+            return
+        record = {"format_version": FORMAT_VERSION, "sections": {**sections, name: content}}
+        if store.put_if_absent(keys.record(prefix, number + 1), signing.canonical(record)):
+            return
+
+
+def history(store: Store, model: str, before: Interval, since: datetime) -> list[dict[str, Any]]:
+    """Return the authoritative record of each earlier interval, oldest first.
+
+    Of several runs of one interval the one with the later knowledge counts, then the one that saw the later champion,
+    then one that retrained. Dry runs never count.
+
+    Parameters
+    ----------
+    store, model
+        Where the records lie.
+    before : Interval
+        Only intervals that start before this one.
+    since : datetime
+        Only intervals that start at or after this moment.
+    """
+    chosen: dict[Interval, tuple[Any, dict[str, Any]]] = {}
+    for interval, prefix in _runs(store, model):
+        if not since <= interval.start < before.start:
+            continue
+        sections = read_sections(store, prefix)
+        report = sections.get("report")
+        if report is None or report["dry_run"]:
+            continue
+        rank = (report["as_of"], report["base"], "challenger" in sections, prefix)
+        if interval not in chosen or rank > chosen[interval][0]:
+            chosen[interval] = (rank, sections)
+    return [chosen[interval][1] for interval in sorted(chosen)]
+
+
+def summaries(store: Store, model: str) -> list[dict[str, Any]]:
+    """Return one line per run, oldest interval first: what tables of runs show."""
+    return [_summary(prefix, read_sections(store, prefix)) for _, prefix in sorted(_runs(store, model))]
+
+
+def _summary(prefix: str, sections: dict[str, Any]) -> dict[str, Any]:
+    report, decision = sections.get("report", {}), sections.get("decision", {})
+    interval = keys.parse_span(prefix.split("/")[2])
+    return {
+        "start": interval.start.astimezone(UTC).isoformat(),
+        "end": interval.end.astimezone(UTC).isoformat(),
+        "run": report.get("run", prefix.split("/")[3]),
+        "as_of": report.get("as_of"),
+        "rows": sections.get("validation", {}).get("rows"),
+        "validation": sections.get("validation", {}).get("outcome", "not reached"),
+        "champion_loss": sections.get("evaluation", {}).get("newest_loss"),
+        "drift": sections.get("evaluation", {}).get("drift", {}).get("sentence", ""),
+        "decision": report.get("answer", decision.get("answer", "not reached")),
+        "forced": bool(decision.get("forced")),
+        "reasons": " ".join(decision.get("sentences", [])),
+        "verdict": sections.get("verdict", {}).get("answer"),
+        "version": report.get("champion"),
+        "promoted": bool(sections.get("promotion", {}).get("promoted")),
+    }
+
+
+def _runs(store: Store, model: str) -> Iterator[tuple[Interval, str]]:
+    for found in store.list(keys.runs(model)):
+        if found.key.endswith("/inputs.json"):
+            yield keys.parse_span(found.key.split("/")[2]), found.key.removesuffix("inputs.json")
+
+
+def _highest(store: Store, prefix: str) -> int:
+    names = (found.key.removeprefix(prefix) for found in store.list(f"{prefix}record-"))
+    return max((int(name.removeprefix("record-").removesuffix(".json")) for name in names), default=0)
+
+
+def _sections(store: Store, prefix: str, number: int) -> dict[str, Any]:
+    key = keys.record(prefix, number)
+    return dict(signing.read_json(store.get(key), key)["sections"])

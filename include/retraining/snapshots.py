@@ -1,0 +1,135 @@
+"""Snapshots and labels: frozen as Parquet with a signed manifest, found again by what was known when."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from include.retraining import keys, signing
+from include.retraining.errors import IntegrityError
+from include.retraining.signing import Keyring
+from include.retraining.spec import ModelSpec
+from include.retraining.store import Store
+from include.retraining.windows import Interval
+
+FORMAT_VERSION = 1
+KNOWN, VOID, UNKNOWN = "known", "void", "unknown"
+READERS = 8
+"""Parallel reads of a window: each is mostly waiting."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """Where rows lie and what their bytes must hash to: what ``inputs.json`` pins."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+    rows: int
+    as_of: str
+    completeness: float = 1.0
+    """Share of keys whose label is known or void, 0 to 1; 1 for snapshots."""
+
+
+def freeze_snapshot(
+    store: Store, keyring: Keyring, spec: ModelSpec, interval: Interval, as_of: datetime, frame: pd.DataFrame
+) -> Frozen:
+    """Store the features and observed columns of one interval, manifest last; the same rows make the same object."""
+    data = _parquet(frame[list(spec.stored)])
+    digest = signing.sha256(data)
+    prefix = keys.snapshot(spec.name, interval, as_of, digest)
+    frozen = Frozen(f"{prefix}rows.parquet", digest, len(data), len(frame), keys.stamp(as_of))
+    return _freeze(store, keyring, frozen, f"{prefix}manifest.json", data)
+
+
+def freeze_labels(
+    store: Store, keyring: Keyring, spec: ModelSpec, interval: Interval, as_of: datetime, frame: pd.DataFrame
+) -> Frozen:
+    """Store keys, labels and their status (known, void, unknown) of one interval as known at the as-of."""
+    labels = label_frame(frame, spec)
+    data = _parquet(labels)
+    digest = signing.sha256(data)
+    key = keys.label_rows(spec.name, interval, as_of, digest)
+    frozen = Frozen(key, digest, len(data), len(labels), keys.stamp(as_of), completeness(labels))
+    return _freeze(store, keyring, frozen, f"{key}.json", data)
+
+
+def label_frame(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    """Return one row a key: its label, 0.0 or 1.0 or missing, and whether it is known, void or still unknown."""
+    labels = frame[[*spec.key_columns, spec.label]].copy()
+    void = frame[spec.void_column] == 1 if spec.void_column else pd.Series(False, index=frame.index)
+    labels["status"] = UNKNOWN
+    labels.loc[void, "status"] = VOID
+    labels.loc[frame[spec.label].notna() & ~void, "status"] = KNOWN
+    labels.loc[void, spec.label] = float("nan")
+    return labels
+
+
+def completeness(labels: pd.DataFrame) -> float:
+    """Return the share of keys whose label is known or void, 0 to 1; an empty interval is complete."""
+    return float((labels["status"] != UNKNOWN).mean()) if len(labels) else 1.0
+
+
+def newest(store: Store, keyring: Keyring, prefix: str, as_of: datetime) -> Frozen | None:
+    """Return the newest object of one interval that was known at the as-of, from its signed manifest, or None."""
+    manifests = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
+    known = [key for key in manifests if _stamp_of(key, prefix) <= keys.stamp(as_of)]
+    if not known:
+        return None
+    content = signing.verify(store.get(max(known)), keyring, max(known))
+    return Frozen(**{name: content[name] for name in Frozen.__dataclass_fields__})
+
+
+def read(store: Store, frozen: Frozen) -> pd.DataFrame:
+    """Return the rows after checking their hash; raises IntegrityError, naming the object."""
+    data = store.get(frozen.key)
+    signing.check_bytes((signing.sha256(data), len(data)), asdict(frozen), frozen.key)
+    try:
+        return pd.read_parquet(io.BytesIO(data))
+    except (ValueError, OSError) as error:
+        raise IntegrityError(f"{frozen.key} is not Parquet: {error}. Restore the original.") from None
+
+
+def read_many(store: Store, frozen: list[Frozen]) -> list[pd.DataFrame]:
+    """Return the rows of several objects, in order."""
+    with ThreadPoolExecutor(READERS) as readers:
+        return list(readers.map(lambda one: read(store, one), frozen))
+
+
+def labelled(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    """Return the rows whose label is known, with it: void and unknown ones teach nothing."""
+    known = labels.loc[labels["status"] == KNOWN, [*spec.key_columns, spec.label]]
+    return rows.merge(known, on=list(spec.key_columns), how="inner", validate="one_to_one")
+
+
+def _freeze(store: Store, keyring: Keyring, frozen: Frozen, manifest_key: str, data: bytes) -> Frozen:
+    manifest = signing.sign({"format_version": FORMAT_VERSION, **asdict(frozen)}, keyring)
+    for key, content in ((frozen.key, data), (manifest_key, signing.canonical(manifest))):
+        if not store.put_if_absent(key, content):
+            _refuse_other_bytes(store, keyring, key, frozen)
+    return frozen
+
+
+def _refuse_other_bytes(store: Store, keyring: Keyring, key: str, frozen: Frozen) -> None:
+    """Accept a manifest that a retired key signed; anything else under a content address is damage."""
+    if key.endswith(".json") and signing.verify(store.get(key), keyring, key)["sha256"] == frozen.sha256:
+        return
+    raise IntegrityError(f"{key} holds other bytes than its name says. Remove it, then run again.")
+
+
+def _stamp_of(key: str, prefix: str) -> str:
+    return key[len(prefix) :].partition("-")[0]
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    sink = io.BytesIO()
+    frame.reset_index(drop=True).to_parquet(sink, compression="zstd", index=False)
+    return sink.getvalue()
+
+
+def from_json(content: dict[str, Any]) -> Frozen:
+    """Return what ``inputs.json`` pinned."""
+    return Frozen(**content)

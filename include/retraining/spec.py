@@ -1,0 +1,259 @@
+"""What a user writes: one frozen, checked ``ModelSpec`` per model. Parses without any heavy library."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from croniter import croniter
+
+from include.retraining.errors import SpecError
+from include.retraining.windows import Schedule
+
+KEEP, DROP, PSEUDONYMISE = "keep", "drop", "pseudonymise"
+CANDIDATES = ("logistic_regression", "hist_gradient_boosting")
+
+
+@dataclass(frozen=True)
+class SqlSource:
+    """Rows from SQL over an Airflow Connection.
+
+    The query is bound to ``:start``, ``:end``, ``:as_of`` and ``:since`` and must return nothing that was not known at
+    ``:as_of``: a label that is not known yet is NULL.
+    """
+
+    connection: str
+    query: Path
+    lookback: timedelta = timedelta(0)
+    """How far before the interval the query may look; bound as ``:since`` = start - lookback."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How many labelled intervals a run uses."""
+
+    training_intervals: int = 56
+    """The most intervals to train on."""
+    minimum_training_intervals: int = 14
+    """Fewer than these and the answer is *insufficient data*."""
+    holdout_intervals: int = 7
+    """Newest labelled intervals that candidates are never fitted on."""
+    minimum_rows: int = 100
+    """An interval with fewer rows is not worth a validation: *insufficient data*."""
+    minimum_completeness: float = 0.8
+    """Share of keys, 0 to 1, whose label is known or void before an interval counts as labelled."""
+
+
+@dataclass(frozen=True)
+class DecisionPolicy:
+    """When a retrain pays, in a user's terms."""
+
+    maximum_age_intervals: int = 14
+    """Refit at the latest after so many intervals."""
+    cooldown_intervals: int = 7
+    """Never refit more often than this, however bad the loss looks."""
+    confidence: float = 0.99
+    """Certainty that the loss has grown before a run refits early; 0.99 is about one false alarm in 100 runs."""
+    recent_intervals: int = 7
+    """How many newest evaluated intervals are held against the champion's first ones."""
+
+
+@dataclass(frozen=True)
+class PromotionPolicy:
+    """What a challenger must show."""
+
+    mode: Literal["auto"] = "auto"
+    """``auto`` promotes a winner at once."""
+    confidence: float = 0.9
+    """Certainty that the challenger's loss is lower, from the holdout's intervals."""
+    slice_tolerance: float = 0.05
+    """A slice may lose at most this share of the champion's loss before it counts as clearly worse."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model family in the running, with its parameters."""
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """All that is said about one model. Construction checks every field and names all mistakes at once."""
+
+    name: str
+    """Lower-case letters, digits and ``_``: it is part of DAG ids and object keys."""
+    owner: str
+    purpose: str
+    """What the model is for, in a sentence: it opens the model card."""
+    source: SqlSource
+    time_column: str
+    key_columns: tuple[str, ...]
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    label: str
+    """0, 1 or NULL; NULL is *void* where ``void_column`` says so, else not known yet."""
+    label_delay: timedelta
+    start: datetime
+    """First moment of the first interval, with a time zone."""
+    suite: Path
+    """The Great Expectations suite, as JSON."""
+    end: datetime | None = None
+    void_column: str | None = None
+    """1 where no label will ever come, such as for a cancelled flight."""
+    known_at_column: str | None = None
+    """When each row became known; rows known after the as-of are left out."""
+    observed: tuple[str, ...] = ()
+    """Columns that are validated and monitored but never features."""
+    privacy: dict[str, str] = field(default_factory=dict)
+    """Per column ``keep`` (default), ``drop`` or ``pseudonymise``."""
+    schedule: str = "0 0 * * *"
+    timezone: str = "UTC"
+    task: Literal["binary"] = "binary"
+    slices: tuple[str, ...] = ()
+    """Categorical features whose values are judged apart in every comparison."""
+    candidates: tuple[Candidate, ...] = tuple(Candidate(name) for name in CANDIDATES)
+    """Simplest first: among equals the simplest wins."""
+    windows: Windows = field(default_factory=Windows)
+    decision: DecisionPolicy = field(default_factory=DecisionPolicy)
+    promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
+    notifier: str = "include.retraining.alerts.LogNotifier"
+    """Dotted path of the Airflow notifier that gets one message per decision and failure."""
+    notifier_arguments: dict[str, Any] = field(default_factory=dict)
+    """Its arguments; templated fields may use ``{{ message }}``, ``{{ severity }}`` and ``{{ model }}``."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise one SpecError that names every mistake."""
+        mistakes = list(_mistakes(self))
+        if mistakes:
+            listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
+            raise SpecError(f"Spec {self.name!r} has {len(mistakes)} mistake(s):\n{listed}")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Numeric features, then categorical ones."""
+        return self.numeric + self.categorical
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """Columns of a snapshot, in order: keys, time, features and observed columns that privacy does not drop."""
+        named = (*self.key_columns, self.time_column, *self.features, *self.observed)
+        return tuple(column for column in dict.fromkeys(named) if self.privacy.get(column) != DROP)
+
+    @property
+    def timetable(self) -> Schedule:
+        """The schedule as a pure value."""
+        return Schedule(self.schedule, self.timezone, self.start, self.end)
+
+    @property
+    def training_fields(self) -> dict[str, Any]:
+        """Every field that enters training, in one place: a change of any of these makes another version."""
+        named = ("name", "numeric", "categorical", "label", "task", "seed")
+        return {name: getattr(self, name) for name in named}
+
+    def digest(self) -> str:
+        """Return the sha256 of the whole spec, its query included."""
+        content = {**asdict(self), "query": self.source.query.read_text(), "suite": self.suite.name}
+        content["source"] = self.source.connection
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _mistakes(spec: ModelSpec) -> Iterator[str]:
+    yield from _name_mistakes(spec)
+    yield from _column_mistakes(spec)
+    yield from _time_mistakes(spec)
+    yield from _number_mistakes(spec)
+    yield from _file_mistakes(spec)
+
+
+def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
+    if not (spec.name.isascii() and spec.name.replace("_", "").isalnum() and spec.name == spec.name.lower()):
+        yield f"name: found {spec.name!r}, expected lower-case letters, digits and `_`."
+    for name in ("owner", "purpose"):
+        if not getattr(spec, name).strip():
+            yield f"{name}: empty, expected a sentence that colleagues understand."
+    if spec.task != "binary":
+        yield f"task: found {spec.task!r}, expected 'binary', the only task so far."
+    names = [candidate.name for candidate in spec.candidates]
+    if not names or set(names) - set(CANDIDATES) or len(set(names)) < len(names):
+        yield f"candidates: found {names}, expected distinct names among {list(CANDIDATES)}."
+    if spec.promotion.mode != "auto":
+        yield f"promotion.mode: found {spec.promotion.mode!r}, expected 'auto'."
+
+
+def _column_mistakes(spec: ModelSpec) -> Iterator[str]:
+    if not spec.features:
+        yield "numeric and categorical: both empty, expected at least one feature."
+    if not spec.key_columns:
+        yield "key_columns: empty, expected the columns that name a row."
+    for column in sorted({column for column in spec.features if spec.features.count(column) > 1}):
+        yield f"numeric and categorical: {column!r} stands twice, expected each feature once."
+    forbidden = {spec.label, spec.void_column, *spec.observed}
+    for column in sorted(column for column in set(spec.features) if column in forbidden):
+        yield f"numeric and categorical: {column!r} is the label or an observed column, and can never be a feature."
+    if unknown := sorted(set(spec.slices) - set(spec.categorical)):
+        yield f"slices: {unknown} are not categorical features, expected some of {list(spec.categorical)}."
+    yield from _privacy_mistakes(spec)
+
+
+def _privacy_mistakes(spec: ModelSpec) -> Iterator[str]:
+    allowed = (KEEP, DROP, PSEUDONYMISE)
+    for column, rule in spec.privacy.items():
+        if rule not in allowed:
+            yield f"privacy: {column!r} has {rule!r}, expected one of {list(allowed)}."
+    used = {*spec.features, *spec.key_columns, spec.time_column}
+    if dropped := sorted(used & {column for column, rule in spec.privacy.items() if rule == DROP}):
+        yield f"privacy: {dropped} would be dropped but are keys, the time column or features."
+
+
+def _time_mistakes(spec: ModelSpec) -> Iterator[str]:
+    if not croniter.is_valid(spec.schedule) or len(spec.schedule.split()) != 5:
+        yield f"schedule: found {spec.schedule!r}, expected five cron fields like '0 0 * * *'."
+    if spec.timezone not in available_timezones():
+        yield f"timezone: found {spec.timezone!r}, expected an IANA name like 'America/New_York'."
+    for name in ("start", "end"):
+        moment = getattr(spec, name)
+        if moment is not None and moment.tzinfo is None:
+            yield f"{name}: {moment.isoformat()} has no time zone, expected one."
+    if spec.label_delay < timedelta(0):
+        yield f"label_delay: found {spec.label_delay}, expected zero or more."
+
+
+def _number_mistakes(spec: ModelSpec) -> Iterator[str]:
+    for group in (spec.windows, spec.decision):
+        for name, value in asdict(group).items():
+            if isinstance(value, int) and value < 1:
+                yield f"{type(group).__name__}.{name}: found {value}, expected at least 1."
+    for path, value in _ratios(spec):
+        if not 0 < value <= 1:
+            yield f"{path}: found {value}, expected a share between 0 and 1."
+    if spec.windows.minimum_training_intervals > spec.windows.training_intervals:
+        yield "windows.minimum_training_intervals: larger than training_intervals, expected at most that."
+
+
+def _ratios(spec: ModelSpec) -> Iterator[tuple[str, float]]:
+    yield "windows.minimum_completeness", spec.windows.minimum_completeness
+    yield "decision.confidence", spec.decision.confidence
+    yield "promotion.confidence", spec.promotion.confidence
+    yield "promotion.slice_tolerance", spec.promotion.slice_tolerance
+
+
+def _file_mistakes(spec: ModelSpec) -> Iterator[str]:
+    for name, path in (("source.query", spec.source.query), ("suite", spec.suite)):
+        if not path.is_file():
+            yield f"{name}: no file at {path}, expected one beside the spec."
+
+
+def local_midnight(day: str, timezone: str) -> datetime:
+    """Return the first moment of a day, ``YYYY-MM-DD``, in a time zone.
+
+    >>> local_midnight("2013-01-01", "America/New_York").isoformat()
+    '2013-01-01T00:00:00-05:00'
+    """
+    return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(timezone))

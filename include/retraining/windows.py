@@ -1,0 +1,141 @@
+"""Pure: as-of and schedule become intervals and windows. All half-open ``[start, end)``, all in UTC."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from include.retraining.errors import DataError
+
+
+@dataclass(frozen=True, order=True)
+class Interval:
+    """A data interval ``[start, end)`` of aware UTC moments."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        """Refuse naive or reversed bounds: a window off by a time zone is wrong in silence."""
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError(f"Interval bounds need a time zone, found {self.start!r} and {self.end!r}.")
+        if self.start >= self.end:
+            raise ValueError(f"Interval ends at {self.end.isoformat()}, not after its start {self.start.isoformat()}.")
+
+    def __contains__(self, moment: datetime) -> bool:
+        """Return whether a moment lies in ``[start, end)``."""
+        return self.start <= moment < self.end
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When intervals begin and end: cron ticks read on the wall clock of a time zone."""
+
+    cron: str
+    timezone: str
+    start: datetime
+    end: datetime | None = None
+
+    def ticks_from(self, moment: datetime) -> Iterator[datetime]:
+        """Yield ticks at or after a moment, as Airflow's CronDataIntervalTimetable places them, in UTC."""
+        zone = ZoneInfo(self.timezone)
+        local = moment.astimezone(zone).replace(tzinfo=None)
+        every_hour = self.cron.split()[1] == "*"
+        if every_hour:  # wall clocks skip and repeat hours; hourly ticks must not
+            zone, local = ZoneInfo("UTC"), moment.astimezone(UTC).replace(tzinfo=None)
+        ticks = croniter(self.cron, local - timedelta(days=1))
+        while True:
+            tick = ticks.get_next(datetime).replace(tzinfo=zone).astimezone(UTC)
+            if tick >= moment:
+                yield tick
+
+    def intervals(self, until: datetime) -> list[Interval]:
+        """Return every interval that starts at or after ``start`` and ends by ``until`` (and by the schedule's end)."""
+        limit = until if self.end is None else min(until, self.end)
+        found: list[Interval] = []
+        previous = None
+        for tick in self.ticks_from(self.start):
+            if tick > limit:
+                return found
+            if previous is not None and tick > previous:
+                found.append(Interval(previous, tick))
+            previous = tick
+        raise AssertionError("cron ticks never end")
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one run works on: the interval under test, and labelled intervals split for training and holdout."""
+
+    as_of: datetime
+    current: Interval
+    training: tuple[Interval, ...]
+    holdout: tuple[Interval, ...]
+
+    @property
+    def labelled(self) -> tuple[Interval, ...]:
+        """All labelled intervals of the window, oldest first."""
+        return self.training + self.holdout
+
+
+def newest_end(schedule: Schedule, now: datetime, data_until: datetime | None = None) -> datetime:
+    """Return the end of the newest interval that is complete by now, by the schedule's end and by the data's end.
+
+    Raises
+    ------
+    DataError
+        No interval is complete yet.
+    """
+    until = now if data_until is None else min(now, data_until)
+    complete = schedule.intervals(until)
+    if not complete:
+        raise DataError(
+            f"No data interval is complete by {until.isoformat()}: the schedule {schedule.cron!r} "
+            f"starts at {schedule.start.isoformat()}. Wait for the first interval or give an earlier start."
+        )
+    return complete[-1].end
+
+
+def check_as_of(as_of: datetime, limit: datetime) -> datetime:
+    """Return a form's as-of in UTC; raises DataError when it lies after ``limit`` or has no time zone."""
+    if as_of.tzinfo is None:
+        raise DataError(f"As-of {as_of.isoformat()} has no time zone. Give one, like 2013-02-11T00:00:00-05:00.")
+    if as_of > limit:
+        raise DataError(
+            f"As-of {as_of.isoformat()} lies in the future: nothing is known after {limit.isoformat()}. "
+            "Give an earlier as-of, or leave it empty for the newest complete interval."
+        )
+    return as_of.astimezone(UTC)
+
+
+def window(schedule: Schedule, as_of: datetime, label_delay: timedelta, training: int, holdout: int) -> Window:
+    """Return the window of a run: a pure function of as-of and spec.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        The model's schedule.
+    as_of : datetime
+        The moment whose knowledge the run may use.
+    label_delay : timedelta
+        How long after an interval's end its labels are known.
+    training, holdout : int
+        The most labelled intervals to train on, and how many newest ones to hold out, at least 1.
+
+    Raises
+    ------
+    DataError
+        No interval is complete by the as-of.
+    """
+    complete = schedule.intervals(as_of)
+    if not complete:
+        raise DataError(
+            f"No data interval of {schedule.cron!r} from {schedule.start.isoformat()} ends by as-of "
+            f"{as_of.isoformat()}. Give a later as-of."
+        )
+    labelled = [interval for interval in complete if interval.end + label_delay <= as_of]
+    split = max(0, len(labelled) - holdout)
+    trained = labelled[max(0, split - training) : split]
+    return Window(as_of, complete[-1], tuple(trained), tuple(labelled[split:]))
