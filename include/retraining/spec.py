@@ -125,7 +125,7 @@ class ModelSpec:
     notifier: str = "include.retraining.alerts.LogNotifier"
     """Dotted path of the Airflow notifier that gets one message per decision and failure."""
     notifier_arguments: dict[str, Any] = field(default_factory=dict)
-    """Its arguments; templated fields may use ``{{ message }}``, ``{{ severity }}`` and ``{{ model }}``."""
+    """Its arguments; templated fields may use ``{{ retraining.message }}``, ``.severity`` and ``.model``."""
     seed: int = 0
 
     def __post_init__(self) -> None:

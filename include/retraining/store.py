@@ -36,7 +36,7 @@ class Store(Protocol):
         """Stream an object into a file and return its sha256; raises ObjectMissing."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Write or overwrite: for hints and pages, never for what is promised to be immutable."""
+        """Write or overwrite: for hints, pages and candidates, never for what is promised to be immutable."""
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Return whether the key holds exactly ``data`` afterwards; False: somebody else's bytes lie there."""

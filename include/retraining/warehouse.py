@@ -18,7 +18,6 @@ from include.retraining.windows import Interval
 if TYPE_CHECKING:
     from include.retraining.connections import Settings
 
-PARAMETERS = ("start", "end", "as_of", "since")
 REFUSALS = ("authentication failed", "role", "permission denied", "access denied")
 TIMEOUT_S = 10
 
@@ -57,23 +56,21 @@ def read(settings: "Settings", spec: ModelSpec, interval: Interval, as_of: datet
     CredentialsError, ConnectionInvalid
         The Connection is wrong.
     """
-    query = text(spec.source.query.read_text())
-    moments = {
-        "start": interval.start,
-        "end": interval.end,
-        "as_of": as_of,
-        "since": interval.start - spec.source.lookback,
-    }
-    query = query.bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in _used(spec)))
+    query = _query(spec)
+    moments = {"start": interval.start, "end": interval.end, "as_of": as_of}
+    moments |= {"since": interval.start - spec.source.lookback}
+    bound = {name: moments[name].astimezone(UTC) for name in moments if f":{name}" in query}
+    statement = text(query).bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in bound))
     with _failures(settings, spec), _engine(settings).connect() as connection:
-        result = connection.execute(query, {name: moments[name].astimezone(UTC) for name in _used(spec)})
+        result = connection.execute(statement, bound)
         frame = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
     return _checked(frame, spec, interval, as_of)
 
 
-def _used(spec: ModelSpec) -> list[str]:
-    query = spec.source.query.read_text()
-    return [name for name in PARAMETERS if f":{name}" in query]
+def _query(spec: ModelSpec) -> str:
+    """Return the query without its comment lines, where a ``:name`` would be taken for a parameter."""
+    lines = spec.source.query.read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("--"))
 
 
 def _checked(frame: pd.DataFrame, spec: ModelSpec, interval: Interval, as_of: datetime) -> pd.DataFrame:

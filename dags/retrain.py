@@ -1,0 +1,89 @@
+"""One DAG `retrain_<model>` per spec in `include/models/`. Wiring only: the work is in `include/retraining/steps.py`."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, task
+
+from include.retraining import assets, specs, steps
+from include.retraining.errors import BadInput, SpecError
+from include.retraining.spec import ModelSpec
+
+DOC = """
+### Keep `{name}` fresh
+
+{purpose} Owner: {owner}.
+
+1. **pull_snapshot** freezes the interval's rows, and labels that became known.
+2. **validate_snapshot** runs the suite; a critical failure stops the run (*blocked*). See the Data Docs tab.
+3. **evaluate_champion** scores what was live on newly labelled intervals and measures drift, which informs only.
+4. **decide** answers keep, retrain or insufficient data, with reasons.
+5. **train_candidate**, **select_challenger**: candidates on temporal folds; the simplest within one standard error.
+6. **compare_with_champion** judges both on intervals neither was fitted on; **promote** follows only a clear win.
+7. **report** always runs: it writes the run record and sends one message.
+
+Trigger by hand: `airflow dags trigger retrain_{name} --conf '{{"force_retrain": true, "reason": "why"}}'`
+"""
+FORM = {
+    "as_of": Param(
+        None, type=["null", "string"], format="date-time", title="As-of", section="Run",
+        description="Use only what was known at this moment. Empty: the newest complete interval.",
+    ),
+    "force_retrain": Param(
+        False, type="boolean", title="Force retrain", section="Run",
+        description="Skip the decision, never the comparison: a challenger still has to win.",
+    ),
+    "refresh": Param(False, type="boolean", title="Refresh", section="Run", description="Pull every interval again."),
+    "dry_run": Param(False, type="boolean", title="Dry run", section="Run", description="Everything but promotion."),
+    "reason": Param("", type="string", title="Reason", section="Run", description="Kept in the manifest and the log."),
+}  # fmt: skip
+NO_RETRY = RetryRule(exception=BadInput, action=RetryAction.FAIL, reason="A retry would find the same.")
+RETRIES = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": ExceptionRetryPolicy(rules=[NO_RETRY]),
+}
+
+
+def retrain(spec: ModelSpec) -> None:
+    """Wire the steps of one model."""
+    run = task(steps.pull_snapshot, outlets=[assets.snapshot(spec.name)])(spec.name)
+    validated, evaluated = task(steps.validate_snapshot)(run), task(steps.evaluate_champion)(run)
+    decided = task.branch(steps.decide)(run)
+    trained = task(steps.train_candidate, map_index_template="{{ task.op_kwargs['candidate'] }}").partial(run=run)
+    trained = trained.expand(candidate=[candidate.name for candidate in spec.candidates])
+    selected = task(steps.select_challenger, trigger_rule="all_done_min_one_success")(run, trained)
+    compared = task.short_circuit(steps.compare_with_champion)(run)
+    promoted = task(steps.promote, outlets=[assets.champion(spec.name)])(run)
+    reported = task(steps.report)(run, spec.name).as_teardown(on_failure_fail_dagrun=False)
+    validated >> evaluated >> decided >> trained >> selected >> compared >> promoted >> reported
+
+
+def broken(message: str) -> None:
+    """Wire the one task that says what is wrong with a spec."""
+
+    @task(retries=0)
+    def read_spec() -> None:
+        raise SpecError(message)
+
+    read_spec()
+
+
+for name, found in specs.load_all().items():
+    if isinstance(found, ModelSpec):
+        with DAG(
+            f"retrain_{name}",
+            schedule=CronDataIntervalTimetable(found.schedule, timezone=found.timezone),
+            start_date=found.start,
+            catchup=False,
+            max_active_runs=1,
+            default_args={"owner": found.owner, **RETRIES},
+            params=FORM,
+            tags=["retraining", name],
+            doc_md=DOC.format(name=name, purpose=found.purpose, owner=found.owner),
+        ) as dag:
+            retrain(found)
+    else:
+        with DAG(f"retrain_{name}", schedule=None, tags=["retraining", "broken-spec"], doc_md=str(found)) as dag:
+            broken(str(found))

@@ -1,0 +1,32 @@
+"""The assets that other teams schedule on, each defined once: of two definitions of a name the last parsed wins."""
+
+from typing import Any
+
+from airflow.sdk import Asset
+
+
+def snapshot(model: str) -> Asset:
+    """Return the asset of a model's snapshots: fresh rows have been frozen."""
+    return Asset(name=f"{model}_snapshot", uri=f"retraining://{model}/snapshots", group="snapshot")
+
+
+def champion(model: str) -> Asset:
+    """Return the asset of a model's champion: schedule on it to score with each new version."""
+    return Asset(name=f"{model}_champion", uri=f"retraining://{model}/champion", group="champion")
+
+
+def announce_snapshot(events: Any, model: str, inputs: dict[str, Any]) -> None:
+    """Attach to the event which interval was frozen, and how many rows."""
+    if events is not None:
+        events[snapshot(model)].extra = {"interval": inputs["interval"]["span"], "rows": inputs["rows"]}
+
+
+def announce_champion(events: Any, model: str, promoted: dict[str, Any]) -> None:
+    """Attach to the event the version and the numbers that its verdict compared."""
+    if events is not None:
+        gain = promoted["numbers"].get("gain") or promoted["numbers"]["gain_over_floor"]
+        events[champion(model)].extra = {
+            "version": promoted["version"],
+            "entry": promoted["entry"],
+            "gain": gain["mean"],
+        }

@@ -1,0 +1,64 @@
+"""Pure: a version's model card, in Markdown: what it is for, what it saw and how it was chosen."""
+
+from typing import Any
+
+from include.retraining.spec import ModelSpec
+
+
+def render(spec: ModelSpec, version: str, about: dict[str, Any]) -> str:
+    """Return the card of one version.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Gives purpose, owner and label.
+    version : str
+    about : dict
+        What the manifest will say of the training.
+    """
+    window, choice, treated = about["training_window"], about["selection"], about["treatment"]
+    missing = sorted(about["missing_shares"].items(), key=lambda one: -one[1])
+    lines = [
+        f"# {spec.name} {version}",
+        "",
+        spec.purpose,
+        "",
+        f"- **Owner:** {spec.owner}",
+        f"- **Label:** `{spec.label}`, known {spec.label_delay} after an interval's end",
+        f"- **Candidate:** {about['candidate']}. {choice['reason']}",
+        f"- **Trained on:** {about['rows']} rows of {len(about['intervals'])} intervals, "
+        f"{window['start']} to {window['end']}, end excluded; base rate {about['base_rate']:.4f}",
+        f"- **Asked for by:** {about['asked_by']}" + (f" ({about['reason']})" if about["reason"] else ""),
+        f"- **Log loss over temporal folds:** {_losses(choice['losses'])}; base rate alone {choice['floor_loss']:.4f}",
+        "",
+        "## Features",
+        "",
+        f"{len(about['features'])} kept: {', '.join(about['features'])}.",
+        f"Dropped because no training row had a value: {', '.join(treated['dropped']) or 'none'}.",
+        "",
+        "## Missing values and outliers",
+        "",
+        "Numbers are clipped to the limits below, learned from training rows; missing ones become the median, with a "
+        "column that says so. Categories that training did not know are treated as rare ones.",
+        "",
+        "| feature | lower limit | median | upper limit |",
+        "|---|---|---|---|",
+        *_limits(treated),
+        "",
+        "Largest missing shares in training: " + ", ".join(f"{name} {share:.1%}" for name, share in missing[:5]) + ".",
+        "",
+        "## Libraries",
+        "",
+        ", ".join(f"{name} {found}" for name, found in about["libraries"].items()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _losses(losses: dict[str, float]) -> str:
+    return ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+
+
+def _limits(treated: dict[str, Any]) -> list[str]:
+    columns = zip(treated["kept"], treated["low"], treated["medians"], treated["high"], strict=True)
+    return [f"| {name} | {low:g} | {median:g} | {high:g} |" for name, low, median, high in columns]

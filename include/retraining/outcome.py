@@ -1,0 +1,186 @@
+"""Where a run's findings meet: its desk, and what ``decide``, ``compare``, ``promote`` and ``report`` make of them."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from include.retraining import connections, decision, intake, keys, promotion, records, signing, specs, warehouse
+from include.retraining.intake import Trigger
+from include.retraining.records import Inputs
+from include.retraining.registry import Registry
+from include.retraining.spec import ModelSpec
+from include.retraining.store import Store
+from include.retraining.windows import Interval
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every step needs at hand: the spec, the store, the registry, and what the run works on."""
+
+    spec: ModelSpec
+    registry: Registry
+    inputs: Inputs
+
+    @property
+    def store(self) -> Store:
+        """Where everything lies."""
+        return self.registry.store
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return what an earlier step of this run found; empty if it has not spoken."""
+        return dict(records.read_sections(self.store, self.inputs.prefix).get(name, {}))
+
+    def write(self, name: str, found: dict[str, Any]) -> None:
+        """Add a section to the run's record."""
+        records.write_section(self.store, self.inputs.prefix, name, found)
+
+
+def open_desk(model: str, inputs_key: str) -> Desk:
+    """Return the desk of a run that is pinned."""
+    store = connections.open_store()
+    registry = Registry(store, connections.open_keyring(), model)
+    return Desk(specs.load(model), registry, records.read_inputs(store, inputs_key))
+
+
+def decide(desk: Desk) -> dict[str, Any]:
+    """Return the decision's section: what is known of the champion, put before the rules."""
+    from include.retraining import scoring
+
+    evaluation, validation = desk.section("evaluation"), desk.section("validation")
+    base = int(desk.inputs.content["base"])
+    head = desk.registry.entry(base) if base else None
+    trained_until = _trained_until(desk.registry, head.version) if head else None
+    as_of = desk.inputs.as_of
+    holdout = scoring.usable(desk.inputs, validation, "holdout")
+    state = decision.State(
+        rows=int(desk.inputs.content["rows"]),
+        minimum_rows=desk.spec.windows.minimum_rows,
+        training_intervals=len(scoring.usable(desk.inputs, validation, "training")),
+        minimum_training_intervals=desk.spec.windows.minimum_training_intervals,
+        holdout_intervals=sum(trained_until is None or one.start >= trained_until for one in holdout),
+        required_holdout=required_holdout(desk),
+        champion=head.version if head else None,
+        is_behind=trained_until is not None and as_of <= trained_until,
+        age_intervals=_age(desk, head.effective_from) if head else None,
+        recent_losses=evaluation.get("recent_losses", []),
+        reference_losses=evaluation.get("reference_losses", []),
+        drift=evaluation.get("drift", {}).get("sentence", ""),
+        forced=bool(desk.inputs.form["force_retrain"]),
+    )
+    return asdict(decision.decide(state, desk.spec.decision))
+
+
+def required_holdout(desk: Desk) -> int:
+    """Return how many holdout intervals a verdict needs: all of them, less those that validation refused."""
+    refused = desk.section("validation")["refused"]
+    left_out = sum(keys.span(one) in refused for one in desk.inputs.intervals("holdout"))
+    return max(2, desk.spec.windows.holdout_intervals - left_out)
+
+
+def compare(desk: Desk) -> dict[str, Any]:
+    """Return the verdict's section: both contenders scored on the same unseen intervals."""
+    from include.retraining import scoring
+
+    challenger, base = desk.section("challenger"), int(desk.inputs.content["base"])
+    head = desk.registry.entry(base) if base else None
+    if challenger["version"] is None or (head and head.version == challenger["version"]):
+        reason = challenger["reason"] if challenger["version"] is None else "The challenger is the champion itself."
+        return {**asdict(promotion.Verdict(promotion.LOSE, (reason,))), "challenger": None, "champion": None}
+    holdout = scoring.usable(desk.inputs, desk.section("validation"), "holdout")
+    rows = scoring.labelled_rows(desk.store, desk.spec, desk.inputs, holdout)
+    old = scoring.score_contender(desk.registry.load(head.version), rows, desk.spec) if head else None
+    new = scoring.score_contender(desk.registry.load(challenger["version"]), rows, desk.spec)
+    floor = scoring.floor_losses(rows, desk.spec, challenger["base_rate"])
+    verdict = promotion.compare(old, new, floor, desk.spec.promotion, required_holdout(desk))
+    return {
+        **asdict(verdict),
+        "champion": {"version": head.version, "losses": dict(old.losses)} if head and old else None,
+        "challenger": {"version": challenger["version"], "losses": dict(new.losses)},
+    }
+
+
+def promote(desk: Desk) -> dict[str, Any]:
+    """Move the champion forward; the section says where to in the promotion log."""
+    verdict, version = desk.section("verdict"), str(desk.section("challenger")["version"])
+    about = {
+        "action": "promote",
+        "reason": verdict["reasons"][0],
+        "actor": desk.inputs.content["actor"],
+        "verdict_sha256": signing.sha256(signing.canonical(verdict)),
+        "run": desk.inputs.prefix,
+        "nonce": signing.sha256(f"{desk.inputs.key} {version}".encode())[:32],
+    }
+    desk.registry.load(version)  # the artifact that goes live has been verified and loads
+    entry = desk.registry.promote(version, int(desk.inputs.content["base"]), desk.inputs.as_of, about)
+    return {"promoted": True, "version": version, "entry": entry.number, "numbers": verdict["numbers"]}
+
+
+def report(spec: ModelSpec, desk: Desk | None, trigger: Trigger, failed: list[str]) -> dict[str, Any]:
+    """Write the run's last section and return it with what the message says.
+
+    A run that failed before it was pinned still gets its record, under the interval that it was about.
+    """
+    store = desk.store if desk else connections.open_store()
+    prefix = desk.inputs.prefix if desk else _unpinned_prefix(spec, trigger)
+    sections = records.read_sections(store, prefix) if prefix else {}
+    registry = desk.registry if desk else Registry(store, connections.open_keyring(), spec.name)
+    head = registry.head()
+    section = {
+        "run": trigger.run_id,
+        "kind": trigger.kind,
+        "as_of": desk.inputs.content["as_of"] if desk else None,
+        "base": desk.inputs.content["base"] if desk else None,
+        "dry_run": bool(trigger.form.get("dry_run")),
+        "answer": _answer(sections, failed),
+        "failed": failed,
+        "champion": head.version if head else None,
+        "champion_from": keys.stamp(head.effective_from) if head else None,
+        "sentences": _sentences(sections, failed),
+    }
+    if prefix:
+        records.write_section(store, prefix, "report", section)
+    return {**sections, **section, "interval": prefix.split("/")[2] if prefix else "unknown"}
+
+
+def _answer(sections: dict[str, Any], failed: list[str]) -> str:
+    if sections.get("validation", {}).get("outcome") == "fail":
+        return decision.BLOCKED
+    return "failed" if failed or "decision" not in sections else str(sections["decision"]["answer"])
+
+
+def _sentences(sections: dict[str, Any], failed: list[str]) -> list[str]:
+    validation = sections.get("validation", {})
+    if validation.get("outcome") == "fail":
+        return [validation["sentence"], "Nothing was trained or promoted; the champion goes on serving."]
+    if failed:
+        return [f"Failed in {', '.join(failed)}.", "See that task's log; the champion goes on serving."]
+    sentences = list(sections.get("decision", {}).get("sentences", []))
+    if "verdict" not in sections:
+        return sentences
+    verb = "Promoted" if sections.get("promotion", {}).get("promoted") else "Not promoted"
+    return [sentences[0], f"{verb}: {sections['verdict']['reasons'][0]}"]
+
+
+def _trained_until(registry: Registry, version: str) -> datetime:
+    return datetime.fromisoformat(registry.manifest(version)["training_window"]["end"])
+
+
+def _age(desk: Desk, effective_from: datetime) -> int:
+    """Return how many intervals have passed since a challenger was last trained."""
+    from include.retraining import scoring
+
+    inputs, since = desk.inputs, desk.inputs.interval.start - scoring.MEMORY
+    earlier = records.history(desk.store, desk.spec.name, inputs.interval, since)
+    tried = [keys.parse_stamp(one["report"]["as_of"]) for one in earlier if "challenger" in one]
+    last = max([effective_from, *(moment for moment in tried if moment <= inputs.as_of)])
+    return sum(one.end > last for one in desk.spec.timetable.intervals(inputs.as_of))
+
+
+def _unpinned_prefix(spec: ModelSpec, trigger: Trigger) -> str | None:
+    interval = trigger.interval
+    try:
+        until = warehouse.data_until(connections.settings(spec.source.connection))
+        interval = intake.resolve(spec, trigger, intake.now_utc(), until).current
+    except Exception:  # the run failed for this very reason; its own task says so
+        interval = trigger.interval
+    return keys.run(spec.name, interval, trigger.run_id) if isinstance(interval, Interval) else None

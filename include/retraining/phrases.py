@@ -1,0 +1,182 @@
+"""Pure: what Great Expectations found, as plain words that are safe to show anywhere."""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from string import Template
+from typing import Any
+from zoneinfo import ZoneInfo
+
+LONGEST = 160
+MOST = 50
+NAMED = 3
+OUTCOMES = {"pass": "Passed", "warn": "Passed with warnings", "fail": "Refused"}
+SEVERITY_ORDER = {"critical": 0, "warning": 1, "info": 2}
+
+
+def visible(text: Any) -> str:
+    r"""Return text on one line, cut to a readable length, with every character that hides or reorders spelt out.
+
+    >>> visible("EWR" + chr(0x202E))
+    'EWR\\u202e'
+    """
+    shown = str(text)
+    shown = shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+    return "".join(char if _is_plain(char) else f"\\u{ord(char):04x}" for char in shown)
+
+
+def _is_plain(char: str) -> bool:
+    return char == " " or unicodedata.category(char) not in {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp", "Zs"}
+
+
+def tidy(value: Any) -> Any:
+    """Return a JSON value with visible texts, finite numbers and lists cut to a readable length."""
+    if isinstance(value, dict):
+        return {visible(key): tidy(held) for key, held in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        several = sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)
+        rest = [f"… and {len(several) - MOST:,} more"] if len(several) > MOST else []
+        return [tidy(held) for held in several[:MOST]] + rest
+    if isinstance(value, str):
+        return visible(value)
+    return _plain_number(value) if isinstance(value, int | float) else value if value is None else visible(value)
+
+
+def _plain_number(value: float) -> float | str:
+    """Return a number as Python's own: NumPy's is a float by inheritance and prints as something else."""
+    if isinstance(value, bool | int):
+        return value
+    return float(value) if math.isfinite(value) else str(value)
+
+
+def limit(raw: dict[str, Any]) -> str:
+    """Return what an expectation asks for, in Great Expectations' words made a little shorter."""
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.registry import get_renderer_impl
+
+    config = raw["expectation_config"]
+    wanted = ExpectationConfiguration(type=config["type"], kwargs=config["kwargs"])
+    try:
+        _, render = get_renderer_impl(config["type"], "renderer.prescriptive")
+        content = render(configuration=wanted, runtime_configuration={"include_column_name": False})
+        parts = [found.to_json_dict()["string_template"] for found in content]
+    except Exception:  # words are a courtesy: without them the type and its arguments say the same
+        return visible(f"{config['type']} {json.dumps(config['kwargs'], sort_keys=True)}")
+    return _shorter(" ".join(_filled(part) for part in parts))
+
+
+def _filled(part: dict[str, Any]) -> str:
+    template = re.sub(r"(\$v__\d+) (?=\$v__)", r"\1, ", part["template"])
+    return Template(template).safe_substitute(part.get("params") or {})
+
+
+def _shorter(text: str) -> str:
+    text = re.sub(r"greater than or equal to (\S+) and less than or equal to (\S+)", r"between \1 and \2", text)
+    text = text.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+    text = re.sub(r"^Values for given compound columns must be unique together: .*", "Must be unique together", text)
+    text = re.sub(r"(?<=\d)\.0\b", "", " ".join(text.split()))
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
+def observed(raw: dict[str, Any], hidden: bool) -> str:
+    """Return what was found, in words."""
+    if raw["exception_info"]["raised_exception"]:
+        return str(raw["exception_info"]["exception_message"])
+    found = raw["result"]
+    mismatched = (found.get("details") or {}).get("mismatched")
+    if isinstance(mismatched, dict):
+        return "; ".join(f"{kind} {number(columns)}" for kind, columns in sorted(mismatched.items()))
+    if found.get("observed_value") is not None:
+        return number(found["observed_value"])
+    if found.get("unexpected_count") is not None:
+        return _unexpected(found["unexpected_count"], found.get("element_count"))
+    if hidden:
+        return "hidden, because the column is pseudonymised"
+    return "as expected" if raw["success"] else "nothing"
+
+
+def _unexpected(count: int, total: int | None) -> str:
+    many = number(count) if count else "none"
+    return f"{many} unexpected" if total is None else f"{many} of {number(total)} unexpected"
+
+
+def number(value: Any) -> str:
+    """Return a value in words: numbers short and with thousands apart, lists by comma.
+
+    >>> number(1014), number(0.123456789), number(["EWR", "JFK"])
+    ('1,014', '0.1235', 'EWR, JFK')
+    """
+    if isinstance(value, list):
+        return ", ".join(number(held) for held in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "null" if value is None else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if abs(value) < 1 else f"{value:,.6g}"
+
+
+def examples(values: Iterable[Any], most: int) -> list[str]:
+    """Return distinct unexpected values in the order of their rows; a row of several columns reads ``name=value``."""
+    shown = dict.fromkeys(_example(value) for value in values if value is not None)
+    return list(shown)[:most]
+
+
+def _example(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{column}={number(held)}" for column, held in value.items())
+    return number(value) if value != "" else "(empty text)"
+
+
+def failed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the expectations that did not hold, the gravest first."""
+    return sorted((row for row in rows if not row["success"]), key=lambda row: SEVERITY_ORDER[row["severity"]])
+
+
+def sentence(outcome: str, rows: list[dict[str, Any]], count: int) -> str:
+    """Return one sentence that sums up a validation.
+
+    Parameters
+    ----------
+    outcome : str
+        ``pass``, ``warn`` or ``fail``.
+    rows : list of dict
+        The result's expectations.
+    count : int
+        How many rows were validated.
+    """
+    broken = failed(rows)
+    if not broken:
+        return f"All {len(rows)} expectations held for {count:,} rows."
+    opening = {
+        "fail": f"Refused: {len(broken)} of {len(rows)} expectations did not hold",
+        "warn": f"Warning: {len(broken)} of {len(rows)} expectations did not hold",
+        "pass": f"Passed with a remark: {len(broken)} of {len(rows)} expectations did not hold",
+    }[outcome]
+    named = "; ".join(shortfall(row) for row in broken[:NAMED])
+    more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+    return f"{opening} for {count:,} rows: {named}{more}."
+
+
+def shortfall(row: dict[str, Any]) -> str:
+    """Return one expectation that did not hold, with what was found."""
+    subject = f"{row['column']}: " if row["column"] else ""
+    return f"{subject}{row['limit']} (found {row['observed']})"
+
+
+def day(start: datetime, end: datetime, timezone: str) -> str:
+    """Return an interval as people say it on the clock of a time zone.
+
+    >>> from datetime import UTC
+    >>> day(datetime(2013, 2, 8, 5, tzinfo=UTC), datetime(2013, 2, 9, 5, tzinfo=UTC), "America/New_York")
+    'Friday 8 February 2013'
+    """
+    zone = ZoneInfo(timezone)
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    words = f"{first:%A} {first.day} {first:%B %Y}"
+    if not (first.hour or first.minute) and last.replace(tzinfo=None) - first.replace(tzinfo=None) == timedelta(days=1):
+        return words
+    until = f"{last:%H:%M}" if last.date() == first.date() else f"{last.day} {last:%B %Y %H:%M}"
+    return f"{words}, {first:%H:%M} to {until} {timezone}"
