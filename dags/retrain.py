@@ -1,4 +1,4 @@
-"""One DAG `retrain_<model>` per spec in `include/models/`. Wiring only: the work is in `include/retraining/steps.py`."""
+"""One DAG `retrain_<model>` per spec in `include/models/`: wiring only, the work is in `steps.py`."""
 
 from datetime import timedelta
 
@@ -36,7 +36,9 @@ FORM = {
     "dry_run": Param(False, type="boolean", title="Dry run", section="Run", description="Everything but promotion."),
     "reason": Param("", type="string", title="Reason", section="Run", description="Kept in the manifest and the log."),
 }  # fmt: skip
-NO_RETRY = RetryRule(exception=BadInput, action=RetryAction.FAIL, reason="A retry would find the same.")
+# Bad input and defects fail at once; servers that do not answer, and killed tasks, are tried again.
+SAME = [BadInput, ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError]
+NO_RETRY = RetryRule(exception=SAME, action=RetryAction.FAIL, reason="A retry would find the same.")
 RETRIES = {
     "retries": 3,
     "retry_delay": timedelta(seconds=10),
@@ -53,7 +55,8 @@ def retrain(spec: ModelSpec) -> None:
     decided = task.branch(steps.decide)(run)
     trained = task(steps.train_candidate, map_index_template="{{ task.op_kwargs['candidate'] }}").partial(run=run)
     trained = trained.expand(candidate=[candidate.name for candidate in spec.candidates])
-    selected = task(steps.select_challenger, trigger_rule="all_done_min_one_success")(run, trained)
+    # Candidates are its only upstream tasks: with another one beside them the rule would count that success.
+    selected = task(steps.select_challenger, trigger_rule="all_done_min_one_success")(trained)
     compared = task.short_circuit(steps.compare_with_champion)(run)
     promoted = task(steps.promote, outlets=[assets.champion(spec.name)])(run)
     reported = task(steps.report)(run, spec.name).as_teardown(on_failure_fail_dagrun=False)
@@ -70,6 +73,7 @@ def broken(message: str) -> None:
     read_spec()
 
 
+DAGS: dict[str, DAG] = {}
 for name, found in specs.load_all().items():
     if isinstance(found, ModelSpec):
         with DAG(
@@ -82,8 +86,8 @@ for name, found in specs.load_all().items():
             params=FORM,
             tags=["retraining", name],
             doc_md=DOC.format(name=name, purpose=found.purpose, owner=found.owner),
-        ) as dag:
+        ) as DAGS[name]:
             retrain(found)
     else:
-        with DAG(f"retrain_{name}", schedule=None, tags=["retraining", "broken-spec"], doc_md=str(found)) as dag:
+        with DAG(f"retrain_{name}", schedule=None, tags=["retraining", "broken-spec"], doc_md=str(found)) as DAGS[name]:
             broken(str(found))

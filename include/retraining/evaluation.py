@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 MINIMUM_BLOCKS = 7
 """Fewer intervals than this cannot be resampled in blocks; the t bound is used and said."""
 RESAMPLES = 2000
+METRICS = ("log_loss", "auc", "brier", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,18 @@ def is_clearly_higher(recent: Sequence[float], reference: Sequence[float], confi
     return low > 0, low
 
 
-def summarise(
-    per_interval: list[dict[str, Any]], names: Sequence[str] = ("log_loss", "auc", "brier", "accuracy")
-) -> dict[str, Any]:
-    """Return bounds of each metric over intervals; a metric that no interval has is left out."""
-    columns = {name: [one[name] for one in per_interval if one.get(name) is not None] for name in names}
-    return {name: asdict(bounds(values)) for name, values in columns.items() if values}
+def summarise(per_interval: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return bounds of each metric over intervals; a metric that no interval has is left out.
+
+    One interval has no bound, which JSON tells as null.
+    """
+    columns = {name: [one[name] for one in per_interval if one.get(name) is not None] for name in METRICS}
+    found = {name: asdict(bounds(values)) for name, values in columns.items() if values}
+    return {name: {key: _finite(value) for key, value in one.items()} for name, one in found.items()}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _t_bounds(values: Floats, confidence: float) -> Bounds:

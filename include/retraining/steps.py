@@ -76,20 +76,25 @@ def decide(run: Run) -> list[str]:
     return ["train_candidate"] if found["answer"] == "retrain" else []
 
 
-def train_candidate(run: Run, candidate: str) -> str:
+def train_candidate(run: Run, candidate: str) -> Run:
     """Fit one candidate on the training window and judge it on temporal folds; a rerun finds it trained already."""
     desk = _desk(run)
     from include.retraining import challengers
 
-    return challengers.train(desk.registry, desk.spec, desk.inputs, desk.section("validation"), candidate)
+    version = challengers.train(desk.registry, desk.spec, desk.inputs, desk.section("validation"), candidate)
+    return {**run, "version": version}
 
 
-def select_challenger(run: Run, trained: Iterable[str]) -> dict[str, Any]:
-    """Choose the simplest candidate within one standard error of the best, and register it as the challenger."""
-    desk = _desk(run)
+def select_challenger(trained: Iterable[Run]) -> dict[str, Any]:
+    """Choose the simplest candidate within one standard error of the best, and register it as the challenger.
+
+    Goes on if at least one candidate succeeded.
+    """
+    done = list(trained)
+    desk, ids = _desk(done[0]), [one["version"] for one in done]
     from include.retraining import challengers
 
-    found = challengers.select(desk.registry, desk.spec, desk.inputs, desk.section("validation"), trained)
+    found = challengers.select(desk.registry, desk.spec, desk.inputs, desk.section("validation"), ids)
     desk.write("challenger", found)
     return {"version": found["version"], "reason": found["reason"]}
 

@@ -4,6 +4,7 @@ Pipelines hold library estimators only, no class of ours: an artifact loads wher
 """
 
 import hashlib
+import importlib.util
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -13,10 +14,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from joblib.numpy_pickle import NumpyPickler
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -256,8 +257,27 @@ def version_id(
 def dump(estimator: Any) -> bytes:
     """Return an estimator as joblib bytes, uncompressed: nothing can unfold into more than its manifest says."""
     sink = io.BytesIO()
-    joblib.dump(estimator, sink)
+
+    class PlainPickler(NumpyPickler):  # type: ignore[misc]
+        """joblib's pickler with the standard library's own dispatch table.
+
+        dill, which Airflow may import, puts its functions into that table for the whole process: the same estimator
+        would then be written as other bytes, with names that no artifact should hold.
+        """
+
+        dispatch = _standard_dispatch()
+
+    PlainPickler(sink).dump(estimator)
     return sink.getvalue()
+
+
+def _standard_dispatch() -> dict[type, Any]:
+    found = importlib.util.find_spec("pickle")
+    if found is None or found.loader is None:
+        raise ImportError("The standard library has no pickle.")
+    fresh = importlib.util.module_from_spec(found)
+    found.loader.exec_module(fresh)
+    return dict(fresh._Pickler.dispatch)
 
 
 def _sources() -> list[Path]:

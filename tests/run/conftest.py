@@ -1,0 +1,110 @@
+"""One world for whole runs: real Airflow, real S3 over HTTP, and a warehouse of real flights that tests change."""
+
+import importlib.util
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from include.retraining import connections, keys, records
+from include.retraining.registry import Registry
+from tests.conftest import ROOT, SECRET, connection_env
+
+ZONE = ZoneInfo("America/New_York")
+
+
+@dataclass
+class Told:
+    """What one run did: its state, its tasks' states, and its record."""
+
+    state: str
+    tasks: dict[str, str]
+    sections: dict[str, Any]
+    inputs_key: str | None
+
+    @property
+    def run(self) -> dict[str, str]:
+        """What travels between the run's tasks."""
+        return {"model": "flight_delays", "inputs": str(self.inputs_key)}
+
+
+@dataclass
+class World:
+    """A deployment of one model."""
+
+    dag: Any
+    warehouse: Path
+    told: list[Told] = field(default_factory=list)
+
+    @property
+    def registry(self) -> Registry:
+        """Versions and promotion log, as the store holds them now."""
+        return Registry(connections.open_store(), connections.open_keyring(), "flight_delays")
+
+    def trigger(self, day: str, **form: Any) -> Told:
+        """Run the DAG for one New York day through Airflow, and return what it did."""
+        end = datetime.fromisoformat(day).replace(tzinfo=ZONE) + timedelta(days=1)
+        before = set(self._runs())
+        found = self.dag.test(logical_date=end, run_conf=form)
+        prefix = next(iter(set(self._runs()) - before), None)
+        tasks = {one.task_id: str(one.state) for one in found.get_task_instances()}
+        sections = records.read_sections(connections.open_store(), prefix) if prefix else {}
+        told = Told(str(found.state), tasks, sections, f"{prefix}inputs.json" if prefix else None)
+        self.told.append(told)
+        return told
+
+    def change(self, statement: str, *values: Any) -> None:
+        """Change the warehouse, as a bad feed would."""
+        with sqlite3.connect(self.warehouse) as connection:
+            connection.execute(statement, values)
+        connection.close()
+
+    def objects(self) -> dict[str, bytes]:
+        """Return every object in the store."""
+        store = connections.open_store()
+        return {found.key: store.get(found.key) for found in store.list("")}
+
+    def _runs(self) -> list[str]:
+        listed = connections.open_store().list(keys.runs("flight_delays"))
+        return sorted({found.key.rpartition("/")[0] + "/" for found in listed})
+
+
+def load_dag() -> Any:
+    """Return the DAG as the file in dags/ builds it."""
+    found = importlib.util.spec_from_file_location("retrain_for_tests", ROOT / "dags" / "retrain.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module.DAGS["flight_delays"]
+
+
+@pytest.fixture(scope="module")
+def world(
+    airflow_db: Path, s3_server, warehouse_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """Set a deployment up and take it down again."""
+    import boto3
+
+    folder = tmp_path_factory.mktemp("world")
+    copy = Path(shutil.copy(warehouse_file, folder / "warehouse.sqlite"))
+    bucket = folder.name
+    found = s3_server.connection()
+    credentials = {"aws_access_key_id": found["login"], "aws_secret_access_key": found["password"]}
+    client = boto3.client("s3", endpoint_url=s3_server.endpoint_url, region_name="us-east-1", **credentials)
+    client.create_bucket(Bucket=bucket)
+    store = connections.Settings(
+        "store", "aws", login=found["login"], password=found["password"], extra={**found["extra"], "bucket": bucket}
+    )
+    key = connections.Settings("signing", "generic", login="key-1", password=SECRET)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_STORE", connection_env(store))
+        patch.setenv("AIRFLOW_CONN_SIGNING", connection_env(key))
+        patch.setenv("AIRFLOW_CONN_PSEUDONYMS", connection_env(key))
+        warehouse = connections.Settings("warehouse", "sqlite", host=str(copy))
+        patch.setenv("AIRFLOW_CONN_WAREHOUSE", connection_env(warehouse))
+        yield World(load_dag(), copy)
