@@ -53,8 +53,12 @@ def retrain(spec: ModelSpec) -> None:
     run = task(steps.pull_snapshot, outlets=[assets.snapshot(spec.name)])(spec.name)
     validated, evaluated = task(steps.validate_snapshot)(run), task(steps.evaluate_champion)(run)
     decided = task.branch(steps.decide)(run)
-    trained = task(steps.train_candidate, map_index_template="{{ task.op_kwargs['candidate'] }}").partial(run=run)
-    trained = trained.expand(candidate=[candidate.name for candidate in spec.candidates])
+    train = task(
+        steps.train_candidate,
+        map_index_template="{{ task.op_kwargs['candidate'] }}",
+        doc_md=steps.train_candidate.__doc__,  # Airflow 3.3 documents only tasks that are not mapped
+    )
+    trained = train.partial(run=run).expand(candidate=[candidate.name for candidate in spec.candidates])
     # Candidates are its only upstream tasks: with another one beside them the rule would count that success.
     selected = task(steps.select_challenger, trigger_rule="all_done_min_one_success")(trained)
     compared = task.short_circuit(steps.compare_with_champion)(run)

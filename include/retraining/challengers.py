@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from include.retraining import drift, keys, model_card, registry, scoring, signing, training
-from include.retraining.errors import DataError, ObjectMissing
+from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.records import Inputs
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, Registry
 from include.retraining.spec import Candidate, ModelSpec
@@ -122,7 +122,10 @@ def _about(spec: ModelSpec, candidate: Candidate, intervals: list[Interval], row
 
 def _candidate(desk: Registry, version: str) -> dict[str, Any]:
     key = keys.candidate(desk.model, version, MANIFEST)
-    return signing.verify(desk.store.get(key), desk.keyring, key)
+    content = signing.verify(desk.store.get(key), desk.keyring, key)
+    if content.get("version") != version:
+        raise IntegrityError(f"{key} describes {content.get('version')}: it was copied there. Remove it.")
+    return content
 
 
 def _is_there(desk: Registry, key: str) -> bool:

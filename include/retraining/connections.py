@@ -114,9 +114,9 @@ def _from_json(name: str, raw: str) -> Settings:
         parts = json.loads(raw)
         extra = parts.get("extra") or {}
         extra = json.loads(extra) if isinstance(extra, str) else extra
-    except ValueError as error:
+        return _settings(name, parts, dict(extra))
+    except (ValueError, TypeError) as error:
         raise ConnectionInvalid(f"Connection `{name}` is not valid JSON ({error.args[0]}). {_where(name)}") from None
-    return _settings(name, parts, extra)
 
 
 def _settings(name: str, parts: dict[str, Any], extra: dict[str, Any]) -> Settings:

@@ -105,14 +105,16 @@ def _behind(state: State, _: DecisionPolicy, __: dict[str, Any]) -> Found:
     return None
 
 
-def _first(state: State, _: DecisionPolicy, __: dict[str, Any]) -> Found:
-    return (RETRAIN, "No version is live yet.") if state.champion is None else None
+def _first(state: State, policy: DecisionPolicy, numbers: dict[str, Any]) -> Found:
+    if state.champion is not None:
+        return None
+    return _no_holdout(state, policy, numbers, wanted=True) or (RETRAIN, "No version is live yet.")
 
 
-def _forced(state: State, _: DecisionPolicy, __: dict[str, Any]) -> Found:
+def _forced(state: State, policy: DecisionPolicy, numbers: dict[str, Any]) -> Found:
     if not state.forced:
         return None
-    lacking = _no_holdout(state, _, __, wanted=True)
+    lacking = _no_holdout(state, policy, numbers, wanted=True)
     return lacking or (RETRAIN, "A person asked for a retrain, so the decision was skipped.")
 
 

@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 MINIMUM_BLOCKS = 7
 """Fewer intervals than this cannot be resampled in blocks; the t bound is used and said."""
 RESAMPLES = 2000
+MISSING = "missing"
 METRICS = ("log_loss", "auc", "brier", "accuracy")
 
 
@@ -68,8 +69,8 @@ def score(labels: Floats, predictions: Floats) -> dict[str, Any]:
 
 
 def score_slices(rows: pd.DataFrame, column: str, labels: Floats, predictions: Floats) -> dict[str, float]:
-    """Return the log loss of one interval by value of a categorical column."""
-    values = rows[column].astype("str").to_numpy()
+    """Return the log loss of one interval by value of a categorical column; rows without one are a slice too."""
+    values = rows[column].astype("object").where(rows[column].notna(), MISSING).astype("str").to_numpy()
     return {
         str(value): float(score(labels[values == value], predictions[values == value])["log_loss"])
         for value in sorted(set(values))

@@ -15,7 +15,10 @@ def stamp(moment: datetime) -> str:
 
 def parse_stamp(text: str) -> datetime:
     """Return the moment that ``stamp`` wrote; raises ValueError for anything else."""
-    return datetime.strptime(text, STAMP).replace(tzinfo=UTC)
+    moment = datetime.strptime(text, STAMP).replace(tzinfo=UTC)
+    if stamp(moment) != text:
+        raise ValueError(f"{text!r} is not a moment: expected one like 20130201T050000Z.")
+    return moment
 
 
 def span(interval: Interval) -> str:
@@ -41,9 +44,9 @@ def snapshots(model: str, interval: Interval | None = None) -> str:
     return _of_interval(f"{model}/snapshots/", interval)
 
 
-def snapshot(model: str, interval: Interval, as_of: datetime, sha256: str) -> str:
-    """``{model}/snapshots/{start}--{end}/{as-of}-{sha12}/``, holding rows.parquet and manifest.json."""
-    return f"{snapshots(model, interval)}{stamp(as_of)}-{sha256[:12]}/"
+def snapshot_rows(model: str, interval: Interval, as_of: datetime, sha256: str) -> str:
+    """``{model}/snapshots/{start}--{end}/{as-of}-{sha12}/rows.parquet``; manifest.json lies beside."""
+    return f"{snapshots(model, interval)}{stamp(as_of)}-{sha256[:12]}/rows.parquet"
 
 
 def labels(model: str, interval: Interval | None = None) -> str:
@@ -54,6 +57,12 @@ def labels(model: str, interval: Interval | None = None) -> str:
 def label_rows(model: str, interval: Interval, as_of: datetime, sha256: str) -> str:
     """``{model}/labels/{start}--{end}/{as-of}-{sha12}.parquet``; its manifest ends in ``.json``."""
     return f"{labels(model, interval)}{stamp(as_of)}-{sha256[:12]}.parquet"
+
+
+def rows_manifest(rows_key: str) -> str:
+    """``…/rows.parquet`` has ``…/manifest.json``, labels in ``….parquet`` have ``….parquet.json``."""
+    folder, _, name = rows_key.rpartition("/")
+    return f"{folder}/manifest.json" if name == "rows.parquet" else f"{rows_key}.json"
 
 
 def validations(model: str, interval: Interval | None = None) -> str:
@@ -134,6 +143,11 @@ def promotion(model: str, number: int) -> str:
 def champion_hint(model: str) -> str:
     """``{model}/hints/champion.json``: a recent log entry's number; a cache, never the truth."""
     return f"{model}/hints/champion.json"
+
+
+def probe(token: str) -> str:
+    """``doctor/{token}``: an object that proves what a store promises, and is removed again."""
+    return f"doctor/{token}"
 
 
 def _of_interval(prefix: str, interval: Interval | None) -> str:

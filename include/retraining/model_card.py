@@ -28,7 +28,6 @@ def render(spec: ModelSpec, version: str, about: dict[str, Any]) -> str:
         f"- **Candidate:** {about['candidate']}. {choice['reason']}",
         f"- **Trained on:** {about['rows']} rows of {len(about['intervals'])} intervals, "
         f"{window['start']} to {window['end']}, end excluded; base rate {about['base_rate']:.4f}",
-        f"- **Asked for by:** {about['asked_by']}" + (f" ({about['reason']})" if about["reason"] else ""),
         f"- **Log loss over temporal folds:** {_losses(choice['losses'])}; base rate alone {choice['floor_loss']:.4f}",
         "",
         "## Features",

@@ -125,9 +125,10 @@ def examples(values: Iterable[Any], most: int) -> list[str]:
 
 
 def _example(value: Any) -> str:
+    """Return a value as it stands: a flight number takes no comma."""
     if isinstance(value, dict):
-        return ", ".join(f"{column}={number(held)}" for column, held in value.items())
-    return number(value) if value != "" else "(empty text)"
+        return ", ".join(f"{column}={_example(held)}" for column, held in value.items())
+    return "(empty text)" if value == "" else "null" if value is None else str(value)
 
 
 def failed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

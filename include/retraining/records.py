@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.retraining import keys, signing
-from include.retraining.errors import IntegrityError
+from include.retraining.errors import DataError, IntegrityError
 from include.retraining.snapshots import Frozen
 from include.retraining.store import Store
 from include.retraining.windows import Interval
@@ -67,7 +67,13 @@ def write_inputs(store: Store, key: str, content: dict[str, Any]) -> Inputs:
     """Write what a run works on, unless an earlier try has; return what is pinned now."""
     store.put_if_absent(key, signing.canonical({"format_version": FORMAT_VERSION, **content}))
     store.put(keys.run_hint(content["model"], content["run"]), signing.canonical({"inputs": key}))
-    return read_inputs(store, key)
+    found = read_inputs(store, key)
+    if found.run_id != content["run"]:
+        raise DataError(
+            f"Run {content['run']!r} would share the folder {found.prefix} with run {found.run_id!r}. "
+            "Trigger it again under another run id."
+        )
+    return found
 
 
 def read_inputs(store: Store, key: str) -> Inputs:
@@ -120,7 +126,7 @@ def history(store: Store, model: str, before: Interval, since: datetime) -> list
             continue
         sections = read_sections(store, prefix)
         report = sections.get("report")
-        if report is None or report["dry_run"]:
+        if report is None or report["dry_run"] or report["as_of"] is None:  # None: it failed before it was pinned
             continue
         rank = (report["as_of"], report["base"], "challenger" in sections, prefix)
         if interval not in chosen or rank > chosen[interval][0]:

@@ -58,8 +58,9 @@ class Registry:
         except ObjectMissing:
             return None
         content = signing.verify(data, self.keyring, key)
-        if content["number"] != number or content["model"] != self.model:
-            raise IntegrityError(f"{key} is entry {content['number']} of {content['model']}: it was copied there.")
+        if content.get("number") != number or content.get("model") != self.model:
+            described = f"entry {content.get('number')} of {content.get('model')}"
+            raise IntegrityError(f"{key} is {described}: it was copied there. Restore the original.")
         return Entry(content, signing.sha256(data))
 
     def head(self) -> Entry | None:
@@ -82,15 +83,17 @@ class Registry:
                     "one of the two was replaced. Restore the original."
                 )
             entries.append(found)
+        listed = sum(1 for _ in self.store.list(keys.promotions(self.model)))
+        if listed > len(entries):
+            missing = keys.promotion(self.model, len(entries) + 1)
+            raise IntegrityError(f"{missing} is gone, but later entries are there; the log has no gaps. Restore it.")
         return entries
 
     def live_at(self, moment: datetime, newest: int) -> Entry | None:
         """Return who was live at a moment, as the log stood at entry ``newest``: the highest one in effect by then."""
         for number in range(newest, 0, -1):
-            found = self.entry(number)
-            if found is None:
-                raise IntegrityError(f"{keys.promotion(self.model, number)} is gone; the log has no gaps. Restore it.")
-            if found.effective_from <= moment:
+            found = self._standing(number)
+            if found and found.effective_from <= moment:
                 return found
         return None
 
@@ -107,8 +110,9 @@ class Registry:
         """Return a version's verified manifest; raises IntegrityError if it is missing, unsigned or altered."""
         key = keys.version(self.model, version, MANIFEST)
         content = signing.verify(self.store.get(key), self.keyring, key)
-        if content["version"] != version or content["model"] != self.model:
-            raise IntegrityError(f"{key} describes {content['model']} {content['version']}: it was copied there.")
+        if content.get("version") != version or content.get("model") != self.model:
+            described = f"{content.get('model')} {content.get('version')}"
+            raise IntegrityError(f"{key} describes {described}: it was copied there. Restore the original.")
         return content
 
     def file(self, version: str, name: str) -> bytes:
@@ -140,19 +144,32 @@ class Registry:
         IntegrityError
             A file of this version lies there with other bytes.
         """
-        manifest_key = keys.version(self.model, version, MANIFEST)
         if not self.versions():
             prove(self.store)
+        standing = self._found(version)
+        if standing is not None:  # its card may tell of another owner by now; its artifact may not differ
+            self._keep(version, {ARTIFACT: files[ARTIFACT]})
+            return standing
+        self._keep(version, files)
+        named = {name: {"sha256": signing.sha256(data), "size_bytes": len(data)} for name, data in files.items()}
+        identity = {"format_version": FORMAT_VERSION, "model": self.model, "version": version, "files": named}
+        manifest = signing.canonical(signing.sign({**about, **identity}, self.keyring))
+        self.store.put_if_absent(keys.version(self.model, version, MANIFEST), manifest)
+        return self.manifest(version)
+
+    def _found(self, version: str) -> dict[str, Any] | None:
+        try:
+            return self.manifest(version)
+        except ObjectMissing:
+            return None
+
+    def _keep(self, version: str, files: dict[str, bytes]) -> None:
         for name, data in files.items():
             if not self.store.put_if_absent(keys.version(self.model, version, name), data):
                 raise IntegrityError(
                     f"{keys.version(self.model, version, name)} holds other bytes than this training made, "
                     "though its inputs are the same. Run `verify`, remove that folder, then clear the task."
                 )
-        named = {name: {"sha256": signing.sha256(data), "size_bytes": len(data)} for name, data in files.items()}
-        identity = {"format_version": FORMAT_VERSION, "model": self.model, "version": version, "files": named}
-        self.store.put_if_absent(manifest_key, signing.canonical(signing.sign({**about, **identity}, self.keyring)))
-        return self.manifest(version)
 
     def promote(self, version: str, base: int, effective_from: datetime, about: dict[str, Any]) -> Entry:
         """Make a version the champion, if the log still ends where the comparison was made.
@@ -173,7 +190,7 @@ class Registry:
         PromotionConflict
             Another entry took the next number; nothing was written.
         """
-        previous, number = self.entry(base) if base else None, base + 1
+        previous, number = self._standing(base), base + 1
         content = {
             "format_version": FORMAT_VERSION,
             "model": self.model,
@@ -189,6 +206,13 @@ class Registry:
         data = signing.canonical(signing.sign(content, self.keyring))
         self.store.put_if_absent(keys.promotion(self.model, number), data)
         return self._settle(number, version, about["nonce"])
+
+    def _standing(self, number: int) -> Entry | None:
+        """Return an entry that must be there; None is before the first."""
+        found = self.entry(number) if number else None
+        if number and found is None:
+            raise IntegrityError(f"{keys.promotion(self.model, number)} is gone; the log has no gaps. Restore it.")
+        return found
 
     def _settle(self, number: int, version: str, nonce: str) -> Entry:
         found = self.entry(number)
@@ -206,7 +230,7 @@ class Registry:
         try:
             hint = signing.read_json(self.store.get(keys.champion_hint(self.model)), "the champion hint")
             return max(0, int(hint["number"]))
-        except (ObjectMissing, IntegrityError, KeyError, TypeError, ValueError):
+        except (IntegrityError, KeyError, TypeError, ValueError, OverflowError):
             return 0  # a hint is a cache: without it the log is read from the start
 
 

@@ -23,6 +23,8 @@ CREDENTIAL_CODES = {
     "SignatureDoesNotMatch",
     "ExpiredToken",
     "InvalidToken",
+    "NoCredentialsError",
+    "PartialCredentialsError",
 }
 
 
@@ -49,9 +51,12 @@ class S3Store:
         self._bucket = bucket
         self._where = f"bucket {bucket!r} at {endpoint_url or 'AWS'} (Connection `store`)"
         session = boto3.session.Session(access_key or None, secret_key or None, region_name=region)
-        self._client = session.client("s3", endpoint_url=endpoint_url, config=_config(timeout_s, attempts=3))
-        # A retried conditional write reports failure for a write that was applied, so there is no retry inside it.
-        self._once = session.client("s3", endpoint_url=endpoint_url, config=_config(timeout_s, attempts=1))
+        try:
+            self._client = session.client("s3", endpoint_url=endpoint_url, config=_config(timeout_s, attempts=3))
+            # A retried conditional write reports failure for a write that was applied, so there is no retry inside it.
+            self._once = session.client("s3", endpoint_url=endpoint_url, config=_config(timeout_s, attempts=1))
+        except ValueError as error:
+            raise ConnectionInvalid(f"There is no {self._where}: {error}. Mend `endpoint_url` in its extra.") from None
 
     def get(self, key: str) -> bytes:
         """Return an object's bytes; raises ObjectMissing."""
@@ -142,7 +147,7 @@ def _config(timeout_s: float, attempts: int) -> Any:
 
 def _code(error: Exception) -> str:
     response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code", ""))
+    return str(response.get("Error", {}).get("Code", type(error).__name__))
 
 
 def _md5(data: bytes) -> str:

@@ -110,7 +110,7 @@ def verify(data: bytes, keyring: Keyring, what: str) -> dict[str, Any]:
             f"(known: {sorted(keyring.secrets)}). Add it to the Connection's extra under `retired`, or restore."
         )
     unsigned = {key: value for key, value in content.items() if key != "signature"}
-    if not hmac.compare_digest(_mac(unsigned, secret), str(signature.get("mac"))):
+    if not _is_mac_of(unsigned, secret, str(signature.get("mac"))):
         raise IntegrityError(f"{what}: the signature does not match, so it was altered. Restore the original.")
     return content
 
@@ -119,7 +119,7 @@ def read_json(data: bytes, what: str) -> dict[str, Any]:
     """Return a JSON object; raises IntegrityError, naming the object, for anything else."""
     try:
         content = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise IntegrityError(f"{what} is not JSON ({error}); it is torn or altered. Restore the original.") from None
     if not isinstance(content, dict):
         raise IntegrityError(f"{what} holds {type(content).__name__}, expected a JSON object. Restore the original.")
@@ -164,6 +164,13 @@ def load_artifact(path: Path, what: str) -> Any:
             raise
         except Exception as error:  # a damaged pickle can fail in any way
             raise IntegrityError(f"{what} cannot be loaded: {error}. Check the library versions.") from error
+
+
+def _is_mac_of(content: dict[str, Any], secret: str, mac: str) -> bool:
+    try:
+        return hmac.compare_digest(_mac(content, secret).encode(), mac.encode())
+    except ValueError:  # NaN or half a character: no content of ours
+        return False
 
 
 def _mac(content: dict[str, Any], secret: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from include.retraining import keys, signing
-from include.retraining.errors import IntegrityError
+from include.retraining.errors import DataError, IntegrityError
 from include.retraining.signing import Keyring
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store
@@ -40,9 +40,8 @@ def freeze_snapshot(
     """Store the features and observed columns of one interval, manifest last; the same rows make the same object."""
     data = _parquet(frame[list(spec.stored)])
     digest = signing.sha256(data)
-    prefix = keys.snapshot(spec.name, interval, as_of, digest)
-    frozen = Frozen(f"{prefix}rows.parquet", digest, len(data), len(frame), keys.stamp(as_of))
-    return _freeze(store, keyring, frozen, f"{prefix}manifest.json", data)
+    key = keys.snapshot_rows(spec.name, interval, as_of, digest)
+    return _freeze(store, keyring, Frozen(key, digest, len(data), len(frame), keys.stamp(as_of)), data)
 
 
 def freeze_labels(
@@ -54,7 +53,7 @@ def freeze_labels(
     digest = signing.sha256(data)
     key = keys.label_rows(spec.name, interval, as_of, digest)
     frozen = Frozen(key, digest, len(data), len(labels), keys.stamp(as_of), completeness(labels))
-    return _freeze(store, keyring, frozen, f"{key}.json", data)
+    return _freeze(store, keyring, frozen, data)
 
 
 def label_frame(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
@@ -79,7 +78,10 @@ def newest(store: Store, keyring: Keyring, prefix: str, as_of: datetime) -> Froz
     known = [key for key in manifests if _stamp_of(key, prefix) <= keys.stamp(as_of)]
     if not known:
         return None
-    content = signing.verify(store.get(max(known)), keyring, max(known))
+    key = max(known)
+    content = signing.verify(store.get(key), keyring, key)
+    if keys.rows_manifest(str(content.get("key"))) != key:
+        raise IntegrityError(f"{key} describes {content.get('key')}: it was copied there. Remove it.")
     return Frozen(**{name: content[name] for name in Frozen.__dataclass_fields__})
 
 
@@ -100,14 +102,20 @@ def read_many(store: Store, frozen: list[Frozen]) -> list[pd.DataFrame]:
 
 
 def labelled(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """Return the rows whose label is known, with it: void and unknown ones teach nothing."""
-    known = labels.loc[labels["status"] == KNOWN, [*spec.key_columns, spec.label]]
-    return rows.merge(known, on=list(spec.key_columns), how="inner", validate="one_to_one")
+    """Return the rows whose label is known, with it; raises DataError if a key stands twice."""
+    key, known = list(spec.key_columns), labels[labels["status"] == KNOWN]
+    doubled = int(rows.duplicated(key).sum()), int(known.duplicated(key).sum())
+    if any(doubled):
+        raise DataError(
+            f"{doubled[0]} rows and {doubled[1]} labels of {spec.name} have the key ({', '.join(key)}) of another. "
+            "Mend the query, and expect a unique key in the suite."
+        )
+    return rows.merge(known[[*key, spec.label]], on=key, how="inner")
 
 
-def _freeze(store: Store, keyring: Keyring, frozen: Frozen, manifest_key: str, data: bytes) -> Frozen:
+def _freeze(store: Store, keyring: Keyring, frozen: Frozen, data: bytes) -> Frozen:
     manifest = signing.sign({"format_version": FORMAT_VERSION, **asdict(frozen)}, keyring)
-    for key, content in ((frozen.key, data), (manifest_key, signing.canonical(manifest))):
+    for key, content in ((frozen.key, data), (keys.rows_manifest(frozen.key), signing.canonical(manifest))):
         if not store.put_if_absent(key, content):
             _refuse_other_bytes(store, keyring, key, frozen)
     return frozen

@@ -59,7 +59,7 @@ class DecisionPolicy:
     confidence: float = 0.99
     """Certainty that the loss has grown before a run refits early; 0.99 is about one false alarm in 100 runs."""
     recent_intervals: int = 7
-    """How many newest evaluated intervals are held against the champion's first ones."""
+    """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,7 @@ def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from _column_mistakes(spec)
     yield from _time_mistakes(spec)
     yield from _number_mistakes(spec)
+    yield from _certainty_mistakes(spec)
     yield from _file_mistakes(spec)
 
 
@@ -194,6 +195,8 @@ def _column_mistakes(spec: ModelSpec) -> Iterator[str]:
         yield "key_columns: empty, expected the columns that name a row."
     for column in sorted({column for column in spec.features if spec.features.count(column) > 1}):
         yield f"numeric and categorical: {column!r} stands twice, expected each feature once."
+    if spec.label in spec.observed:
+        yield f"observed: {spec.label!r} is the label, which is stored apart; leave it out."
     forbidden = {spec.label, spec.void_column, *spec.observed}
     for column in sorted(column for column in set(spec.features) if column in forbidden):
         yield f"numeric and categorical: {column!r} is the label or an observed column, and can never be a feature."
@@ -207,9 +210,18 @@ def _privacy_mistakes(spec: ModelSpec) -> Iterator[str]:
     for column, rule in spec.privacy.items():
         if rule not in allowed:
             yield f"privacy: {column!r} has {rule!r}, expected one of {list(allowed)}."
-    used = {*spec.features, *spec.key_columns, spec.time_column}
-    if dropped := sorted(used & {column for column, rule in spec.privacy.items() if rule == DROP}):
-        yield f"privacy: {dropped} would be dropped but are keys, the time column or features."
+    if unknown := sorted(set(spec.privacy) - {*_used(spec), *spec.observed, str(spec.known_at_column)}):
+        yield f"privacy: {unknown} are no columns of this spec, so no value would be hidden; mend the names."
+    if dropped := sorted(_used(spec) & {column for column, rule in spec.privacy.items() if rule == DROP}):
+        yield f"privacy: {dropped} would be dropped but are keys, the time column, features or the label."
+    numbers = {*spec.numeric, spec.time_column, spec.label, str(spec.void_column), str(spec.known_at_column)}
+    if hidden := sorted(numbers & {column for column, rule in spec.privacy.items() if rule == PSEUDONYMISE}):
+        yield f"privacy: {hidden} are numbers or moments and cannot be pseudonymised; keep them or leave them out."
+
+
+def _used(spec: ModelSpec) -> set[str]:
+    columns = {*spec.features, *spec.key_columns, spec.time_column, spec.label, spec.void_column}
+    return {column for column in columns if column is not None}
 
 
 def _time_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -221,6 +233,8 @@ def _time_mistakes(spec: ModelSpec) -> Iterator[str]:
         moment = getattr(spec, name)
         if moment is not None and moment.tzinfo is None:
             yield f"{name}: {moment.isoformat()} has no time zone, expected one."
+    if spec.end is not None and spec.end.tzinfo and spec.start.tzinfo and spec.end <= spec.start:
+        yield f"end: {spec.end.isoformat()} is not after start {spec.start.isoformat()}."
     if spec.label_delay < timedelta(0):
         yield f"label_delay: found {spec.label_delay}, expected zero or more."
 
@@ -237,10 +251,16 @@ def _number_mistakes(spec: ModelSpec) -> Iterator[str]:
         yield "windows.minimum_training_intervals: larger than training_intervals, expected at most that."
 
 
+def _certainty_mistakes(spec: ModelSpec) -> Iterator[str]:
+    if spec.decision.recent_intervals == 1:
+        yield "DecisionPolicy.recent_intervals: found 1, expected at least 2: one interval has no spread."
+    for name, policy in (("decision", spec.decision), ("promotion", spec.promotion)):
+        if not 0.5 < policy.confidence < 1:
+            yield f"{name}.confidence: found {policy.confidence}, expected a certainty above 0.5 and below 1."
+
+
 def _ratios(spec: ModelSpec) -> Iterator[tuple[str, float]]:
     yield "windows.minimum_completeness", spec.windows.minimum_completeness
-    yield "decision.confidence", spec.decision.confidence
-    yield "promotion.confidence", spec.promotion.confidence
     yield "promotion.slice_tolerance", spec.promotion.slice_tolerance
 
 

@@ -25,7 +25,7 @@ def load(name: str, package: str = PACKAGE) -> ModelSpec:
         raise
     except ModuleNotFoundError as error:
         raise SpecError(f"There is no model {name!r}: {error}. Known models: {', '.join(names()) or 'none'}.") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SpecError(f"{path} cannot be loaded: {type(error).__name__}: {error}. Mend that file.") from error
     if not isinstance(spec, ModelSpec) or spec.name != name:
         raise SpecError(f"{path} must define SPEC, a ModelSpec named {name!r} like its file; found {spec!r:.80}.")

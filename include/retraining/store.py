@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn, Protocol
 
+from include.retraining import keys
 from include.retraining.errors import ObjectMissing, StoreUnsafe
 
 CHUNK_BYTES = 1 << 20
@@ -61,7 +62,7 @@ def prove(store: Store) -> None:
     StoreUnsafe
         It overwrote, or it gave back other bytes than it took.
     """
-    key, first, second = f"doctor/{secrets.token_hex(8)}", b"first", b"second"
+    key, first, second = keys.probe(secrets.token_hex(8)), b"first", b"second"
     try:
         honest = store.put_if_absent(key, first) and not store.put_if_absent(key, second) and store.get(key) == first
     finally:
@@ -103,7 +104,7 @@ class FolderStore:
         try:
             with self._path(key).open("rb") as source, path.open("wb") as sink:
                 return copy_hashed(iter(lambda: source.read(CHUNK_BYTES), b""), sink)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             missing(key)
 
     def put(self, key: str, data: bytes) -> None:

@@ -18,7 +18,7 @@ from include.retraining.windows import Interval
 if TYPE_CHECKING:
     from include.retraining.connections import Settings
 
-REFUSALS = ("authentication failed", "role", "permission denied", "access denied")
+REFUSALS = ("authentication failed", 'role "', "permission denied", "access denied")
 TIMEOUT_S = 10
 
 
@@ -82,7 +82,14 @@ def _checked(frame: pd.DataFrame, spec: ModelSpec, interval: Interval, as_of: da
             f"The query {spec.source.query.name} returns no column {', '.join(missing)}; it returns "
             f"{', '.join(frame.columns)}. Mend the query or the spec {spec.name!r}."
         )
-    frame = _typed(frame[list(dict.fromkeys(named))], spec)
+    if twice := sorted({column for column in named if list(frame.columns).count(column) > 1}):
+        raise DataError(
+            f"The query {spec.source.query.name} returns {', '.join(twice)} more than once. Name each column once."
+        )
+    try:
+        frame = _typed(frame[list(dict.fromkeys(named))], spec)
+    except ValueError as error:
+        raise DataError(f"The query {spec.source.query.name} returns a moment that is none: {error}.") from None
     outside = (frame[spec.time_column] < interval.start) | (frame[spec.time_column] >= interval.end)
     if outside.any():
         raise DataError(
@@ -146,7 +153,13 @@ def _is_unreachable(error: SQLAlchemyError, words: str) -> bool:
         "unable to open",
         "database is locked",
         "could not connect",
-        "connection",
+        "could not translate host name",
+        "connection to server",
+        "connection refused",
+        "connection reset",
+        "connection timed out",
+        "connection already closed",
+        "terminating connection",
         "timeout expired",
         "server closed",
     )

@@ -40,16 +40,17 @@ class Schedule:
 
     def ticks_from(self, moment: datetime) -> Iterator[datetime]:
         """Yield ticks at or after a moment, as Airflow's CronDataIntervalTimetable places them, in UTC."""
-        zone = ZoneInfo(self.timezone)
-        local = moment.astimezone(zone).replace(tzinfo=None)
-        every_hour = self.cron.split()[1] == "*"
-        if every_hour:  # wall clocks skip and repeat hours; hourly ticks must not
-            zone, local = ZoneInfo("UTC"), moment.astimezone(UTC).replace(tzinfo=None)
-        ticks = croniter(self.cron, local - timedelta(days=1))
+        zone, current = ZoneInfo(self.timezone), moment.astimezone(UTC) - timedelta(days=1)
+        is_hourly = croniter(self.cron).expanded[1] == ["*"]
+        ticks = croniter(self.cron, _wall(current, zone))
         while True:
-            tick = ticks.get_next(datetime).replace(tzinfo=zone).astimezone(UTC)
-            if tick >= moment:
-                yield tick
+            if is_hourly:  # wall clocks skip and repeat hours; hourly ticks must not
+                wall = _wall(current, zone)
+                current += ticks.get_next(datetime, start_time=wall) - wall
+            else:
+                current = _moment(ticks.get_next(datetime), zone)
+            if current >= moment:
+                yield current
 
     def intervals(self, until: datetime) -> list[Interval]:
         """Return every interval that starts at or after ``start`` and ends by ``until`` (and by the schedule's end)."""
@@ -63,6 +64,16 @@ class Schedule:
                 found.append(Interval(previous, tick))
             previous = tick
         raise AssertionError("cron ticks never end")
+
+
+def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return what the clock on the wall shows, without a zone."""
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def _moment(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return when a clock shows this; the later moment where it shows it twice or, in a gap, never."""
+    return max(wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ def newest_end(schedule: Schedule, now: datetime, data_until: datetime | None = 
 
 
 def check_as_of(as_of: datetime, limit: datetime) -> datetime:
-    """Return a form's as-of in UTC; raises DataError when it lies after ``limit`` or has no time zone."""
+    """Return a form's as-of in UTC, cut to whole seconds as keys are; raises DataError if it is naive or too late."""
     if as_of.tzinfo is None:
         raise DataError(f"As-of {as_of.isoformat()} has no time zone. Give one, like 2013-02-11T00:00:00-05:00.")
     if as_of > limit:
@@ -107,7 +118,7 @@ def check_as_of(as_of: datetime, limit: datetime) -> datetime:
             f"As-of {as_of.isoformat()} lies in the future: nothing is known after {limit.isoformat()}. "
             "Give an earlier as-of, or leave it empty for the newest complete interval."
         )
-    return as_of.astimezone(UTC)
+    return as_of.astimezone(UTC).replace(microsecond=0)
 
 
 def window(schedule: Schedule, as_of: datetime, label_delay: timedelta, training: int, holdout: int) -> Window:

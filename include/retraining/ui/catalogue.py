@@ -194,7 +194,7 @@ class Catalogue:
     def _frozen(self, prefix: str) -> dict[str, str]:
         """Return when rows were frozen, by the start of their digest, from ``{as-of}-{sha12}``."""
         stems = (name.split("/")[0].split(".")[0].split("-") for name in self._names(prefix))
-        return {stem[1]: stem[0] for stem in stems if len(stem) == 2}
+        return {stem[1]: f"{keys.parse_stamp(stem[0]):%Y-%m-%d %H:%M} UTC" for stem in stems if len(stem) == 2}
 
 
 @cache

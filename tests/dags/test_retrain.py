@@ -1,0 +1,117 @@
+"""Wiring of dags/retrain.py: files, ids, order, retries, form, documents. The bodies are tested as functions."""
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.retraining import steps
+from tests.conftest import ROOT
+from tests.run.conftest import load_dag
+
+ORDER = [
+    "pull_snapshot",
+    "validate_snapshot",
+    "evaluate_champion",
+    "decide",
+    "train_candidate",
+    "select_challenger",
+    "compare_with_champion",
+    "promote",
+    "report",
+]
+
+
+@pytest.fixture(scope="module")
+def dag():
+    return load_dag()
+
+
+def test_the_listed_files_are_all_there_is() -> None:
+    assert sorted(path.name for path in (ROOT / "dags").glob("*.py")) == ["retrain.py"]
+
+
+def test_task_ids_are_the_steps_in_the_order_of_the_story(dag) -> None:
+    assert [task.task_id for task in dag.topological_sort()] == ORDER
+    assert all(callable(getattr(steps, name)) for name in ORDER)
+
+
+def test_the_story_is_one_chain(dag) -> None:
+    for first, second in itertools.pairwise(ORDER):
+        assert second in dag.get_task(first).downstream_task_ids
+
+
+def test_candidates_are_the_only_upstream_of_the_selection(dag) -> None:
+    assert dag.get_task("select_challenger").upstream_task_ids == {"train_candidate"}
+
+
+def test_the_report_is_a_teardown_that_never_decides_the_runs_state(dag) -> None:
+    report = dag.get_task("report")
+    assert report.is_teardown
+    assert not report.on_failure_fail_dagrun
+
+
+def test_runs_come_one_at_a_time_without_catching_up(dag) -> None:
+    assert dag.max_active_runs == 1
+    assert not dag.catchup
+    assert str(dag.timezone) == "America/New_York"
+
+
+def test_every_task_retries_servers_but_not_bad_input(dag) -> None:
+    for task in dag.tasks:
+        assert task.retries >= 2, task.task_id
+        assert task.retry_policy is not None, task.task_id
+
+
+def test_the_form_has_a_default_for_every_field(dag) -> None:
+    assert {name: dag.params[name] for name in dag.params} == {
+        "as_of": None,
+        "force_retrain": False,
+        "refresh": False,
+        "dry_run": False,
+        "reason": "",
+    }
+
+
+def test_every_step_tells_the_operator_what_it_does(dag) -> None:
+    assert all(task.doc_md for task in dag.tasks)
+    assert all(name in dag.doc_md for name in ORDER)
+
+
+def test_one_broken_spec_does_not_take_the_others_down(tmp_path: Path) -> None:
+    """A copy of the project with a bad spec beside the good one still has both DAGs."""
+    for name in ("dags", "include"):
+        subprocess.run(["cp", "-r", str(ROOT / name), str(tmp_path)], check=True)
+    (tmp_path / "include" / "models" / "worse.py").write_text("SPEC = 1 / 0\n")
+    code = (
+        "import json, runpy; dags = runpy.run_path('dags/retrain.py')['DAGS'];"
+        "print(json.dumps({name: sorted(dag.tags) for name, dag in dags.items()}))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=_env(tmp_path), capture_output=True, text=True
+    )
+    tags = json.loads(found.stdout.splitlines()[-1])
+    assert tags == {"flight_delays": ["flight_delays", "retraining"], "worse": ["broken-spec", "retraining"]}
+
+
+def test_the_broken_dags_one_task_raises_the_full_message(tmp_path: Path) -> None:
+    for name in ("dags", "include"):
+        subprocess.run(["cp", "-r", str(ROOT / name), str(tmp_path)], check=True)
+    (tmp_path / "include" / "models" / "worse.py").write_text("SPEC = 1 / 0\n")
+    code = (
+        "import runpy; dag = runpy.run_path('dags/retrain.py')['DAGS']['worse'];"
+        "dag.get_task('read_spec').python_callable()"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=_env(tmp_path), capture_output=True, text=True
+    )
+    assert "include.models.worse cannot be loaded: ZeroDivisionError" in found.stderr
+
+
+def _env(root: Path) -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(root)}
