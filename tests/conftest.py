@@ -1,7 +1,9 @@
 """What every test may use: one Airflow home and metadata database a session, real stores, and real flights."""
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = Path(tempfile.mkdtemp(prefix="retraining-tests-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 # Airflow reads these when it is first imported, so they stand before any test module is.
 os.environ.update(
     {

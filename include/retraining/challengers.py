@@ -36,7 +36,9 @@ def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str,
     data = training.dump(training.fit(candidate, rows, spec))
     about = _about(spec, candidate, intervals, rows)
     file = {"files": {ARTIFACT: {"sha256": signing.sha256(data), "size_bytes": len(data)}}}
-    manifest = signing.sign({"version": version, **about, **losses, **file}, desk.keyring)
+    manifest = signing.sign(
+        {"format_version": registry.FORMAT_VERSION, "version": version, **about, **losses, **file}, desk.keyring
+    )
     for key, content in (
         (keys.candidate(spec.name, version, ARTIFACT), data),
         (manifest_key, signing.canonical(manifest)),

@@ -66,7 +66,8 @@ class Inputs:
 def write_inputs(store: Store, key: str, content: dict[str, Any]) -> Inputs:
     """Write what a run works on, unless an earlier try has; return what is pinned now."""
     store.put_if_absent(key, signing.canonical({"format_version": FORMAT_VERSION, **content}))
-    store.put(keys.run_hint(content["model"], content["run"]), signing.canonical({"inputs": key}))
+    hint = {"format_version": FORMAT_VERSION, "inputs": key}
+    store.put(keys.run_hint(content["model"], content["run"]), signing.canonical(hint))
     found = read_inputs(store, key)
     if found.run_id != content["run"]:
         raise DataError(

@@ -223,7 +223,9 @@ class Registry:
                 f"The champion of {self.model} moved to {found.version} (entry {number}) while this run compared "
                 f"{version} with its predecessor. Nothing was changed; trigger a new run to compare again."
             )
-        self.store.put(keys.champion_hint(self.model), signing.canonical({"number": number}))
+        self.store.put(
+            keys.champion_hint(self.model), signing.canonical({"format_version": FORMAT_VERSION, "number": number})
+        )
         return found
 
     def _hint(self) -> int:

@@ -160,7 +160,7 @@ class ModelSpec:
     def digest(self) -> str:
         """Return the sha256 of the whole spec, its query included."""
         content = {**asdict(self), "query": self.source.query.read_text(), "suite": self.suite.name}
-        content["source"] = self.source.connection
+        content["source"] = [self.source.connection, self.source.lookback]
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 REFUSALS = ("authentication failed", 'role "', "permission denied", "access denied")
 TIMEOUT_S = 10
+NUMBERS = {"integer", "floating", "decimal", "mixed-integer-float", "boolean"}
+"""What servers return for a number: Postgres gives Decimal where SQLite gives float."""
 
 
 def data_until(settings: "Settings") -> datetime | None:
@@ -110,7 +112,7 @@ def _column(values: pd.Series, is_moment: bool, is_number: bool) -> pd.Series:
     if is_moment:
         return pd.to_datetime(values, utc=True, format="ISO8601").astype("datetime64[us, UTC]")
     with contextlib.suppress(ValueError, TypeError):
-        if is_number or values.dtype.kind in "fiu":
+        if is_number or pd.api.types.infer_dtype(values, skipna=True) in NUMBERS:
             return pd.to_numeric(values).astype("float64")
     return values.astype("string").astype("str").where(values.notna(), None)  # wrong types reach validation as text
 

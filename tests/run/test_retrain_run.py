@@ -4,9 +4,25 @@ import pytest
 
 from include.retraining import connections, keys, steps
 from include.retraining.verifying import verify
+from tests.conftest import ROOT
 from tests.run.conftest import World
 
 pytestmark = [pytest.mark.run, pytest.mark.filterwarnings("ignore")]
+
+
+SCHEMAS = ROOT / "include" / "retraining" / "schemas"
+
+
+def _schema_of(key: str) -> str:
+    """Return which schema an object of the store follows, from its key."""
+    room, name = key.split("/")[1], key.rpartition("/")[2]
+    if room in {"snapshots", "labels"}:
+        return "frozen"
+    if room == "runs":
+        return "inputs" if name == "inputs.json" else "record"
+    if room == "versions":
+        return "version" if name == "manifest.json" else "baseline"
+    return {"validations": "validation", "candidates": "candidate", "promotions": "promotion", "hints": "hint"}[room]
 
 
 def champion(world: World) -> str:
@@ -163,6 +179,16 @@ class TestAfterwards:
         found = verify(world.registry)
         assert found.findings == ()
         assert found.checked > 100
+
+    def test_every_json_object_meets_its_schema(self, world: World) -> None:
+        import json
+
+        import jsonschema
+
+        for key, data in world.objects().items():
+            if key.endswith(".json"):
+                schema = json.loads((SCHEMAS / f"{_schema_of(key)}.json").read_text())
+                jsonschema.validate(json.loads(data), schema)
 
     def test_no_tail_number_is_stored_in_clear(self, world: World) -> None:
         import sqlite3
