@@ -48,8 +48,7 @@ def screen(store: Store, spec: ModelSpec, inputs: Inputs) -> dict[str, Any]:
     with ThreadPoolExecutor(snapshots.READERS) as readers:
         found = list(readers.map(lambda subject: _stored(store, subject.key(spec.name)), subjects))
     results = [old or _validated(store, spec, subject) for old, subject in zip(found, subjects, strict=True)]
-    section = _section(spec, inputs, subjects, results)
-    return {**section, "validated_now": sum(old is None for old in found)}
+    return _section(spec, inputs, subjects, results)
 
 
 def _subjects(inputs: Inputs, snapshot_suite: Suite, label_suite: Suite) -> Iterator[Subject]:

@@ -1,0 +1,193 @@
+"""Suite files: read, checked with every mistake named, split, digested and turned into GX suites."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.retraining import expectations
+from include.retraining.errors import SpecError
+
+PROJECT = Path(__file__).parents[2]
+MODELS = PROJECT / "include" / "models"
+
+pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
+
+
+def not_null(column: str, **more: object) -> dict[str, object]:
+    return {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": column}, **more}
+
+
+def write(path: Path, *listed: object, name: object = "flights") -> Path:
+    file = path / "suite.json"
+    file.write_text(json.dumps({"name": name, "expectations": list(listed)}))
+    return file
+
+
+def test_suite_keeps_order_and_fills_defaults(tmp_path):
+    suite = expectations.load(write(tmp_path, not_null("b"), not_null("a", severity="info", meta={"notes": "why"})))
+    assert suite.name == "flights"
+    assert [found["kwargs"]["column"] for found in suite.expectations] == ["b", "a"]
+    assert suite.expectations[0] == {
+        "type": "expect_column_values_to_not_be_null",
+        "kwargs": {"column": "b"},
+        "severity": "critical",
+        "notes": "",
+        "on": "snapshot",
+    }
+    assert suite.expectations[1]["notes"] == "why"
+
+
+def test_digest_ignores_layout_and_key_order_but_nothing_else(tmp_path):
+    first = expectations.load(write(tmp_path, not_null("a", severity="warning")))
+    file = tmp_path / "other.json"
+    file.write_text(
+        json.dumps(
+            {
+                "expectations": [
+                    {"severity": "warning", "kwargs": {"column": "a"}, "type": "expect_column_values_to_not_be_null"}
+                ],
+                "name": "flights",
+            },
+            indent=7,
+        )
+    )
+    assert expectations.load(file).sha256 == first.sha256
+    for changed in (not_null("a"), not_null("b", severity="warning"), not_null("a", severity="warning", notes="x")):
+        assert expectations.load(write(tmp_path, changed)).sha256 != first.sha256
+    assert expectations.load(write(tmp_path, not_null("a", severity="warning"), name="x")).sha256 != first.sha256
+
+
+def test_halves_have_digests_of_their_own(tmp_path):
+    labels = not_null("late", meta={"on": "labels"})
+    suite = expectations.load(write(tmp_path, not_null("a"), labels))
+    more = expectations.load(write(tmp_path, not_null("a"), labels, not_null("status", meta={"on": "labels"})))
+    assert [found["kwargs"]["column"] for found in expectations.for_labels(suite).expectations] == ["late"]
+    assert [found["kwargs"]["column"] for found in expectations.for_snapshot(suite).expectations] == ["a"]
+    assert expectations.for_snapshot(suite).sha256 == expectations.for_snapshot(more).sha256
+    assert expectations.for_labels(suite).sha256 != expectations.for_labels(more).sha256
+
+
+def test_every_mistake_is_named_at_once(tmp_path):
+    file = write(
+        tmp_path,
+        {"type": "expect_everything_to_be_fine", "kwargs": {"column": "a"}},
+        not_null("b", severity="fatal"),
+        not_null("c", meta={"on": "predictions"}),
+        {"type": "expect_column_to_exist", "kwargs": "d"},
+        {"type": "expect_column_to_exist", "kwargs": {"column": "e"}, "mostly": 0.9},
+        "nothing",
+        not_null("f"),
+        not_null("f"),
+        name=" ",
+    )
+    with pytest.raises(SpecError) as caught:
+        expectations.load(file)
+    assert str(caught.value).splitlines() == [
+        "Suite suite.json has 8 mistake(s):",
+        "  - name: found ' ', expected a word.",
+        "  - expectation 1 (expect_everything_to_be_fine on a): unknown type 'expect_everything_to_be_fine', "
+        "expected one that Great Expectations 1.24 runs on rows.",
+        "  - expectation 2 (expect_column_values_to_not_be_null on b): severity: found 'fatal', "
+        "expected one of ['critical', 'warning', 'info'].",
+        "  - expectation 3 (expect_column_values_to_not_be_null on c): meta: found {'on': 'predictions'}, "
+        "expected an object whose `on` is 'snapshot' or 'labels'.",
+        "  - expectation 4 (expect_column_to_exist): kwargs: found 'd', expected an object.",
+        "  - expectation 5 (expect_column_to_exist on e): unknown fields ['mostly'], "
+        "expected some of ['description', 'id', 'kwargs', 'meta', 'notes', 'severity', 'type'].",
+        "  - expectation 6: found 'nothing', expected an object with type, kwargs, severity and meta.",
+        '  - the same expectation stands 2 times: {"kwargs": {"column": "f"}, '
+        '"type": "expect_column_values_to_not_be_null"}',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not valid JSON"),
+        ("[]", 'expected an object with "name" and a list "expectations"'),
+        ('{"name": "x"}', 'expected an object with "name" and a list "expectations"'),
+        ('{"name": "x", "expectations": []}', "expectations: empty, expected at least one."),
+    ],
+)
+def test_malformed_files(tmp_path, text, message):
+    file = tmp_path / "suite.json"
+    file.write_text(text)
+    with pytest.raises(SpecError, match=r"suite\.json") as caught:
+        expectations.load(file)
+    assert message in str(caught.value)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(SpecError, match=r"cannot be read: No such file or directory\. Give a suite file in the spec\."):
+        expectations.load(tmp_path / "none.json")
+
+
+def test_columns_that_are_not_stored_are_named(tmp_path):
+    pair = {"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["b", "d"]}}
+    suite = expectations.for_snapshot(expectations.load(write(tmp_path, not_null("a"), not_null("c"), pair)))
+    expectations.check(suite, ["a", "b", "c", "d"])
+    with pytest.raises(SpecError) as caught:
+        expectations.check(suite, ["a", "b"])
+    assert str(caught.value).splitlines() == [
+        "Suite flights on the snapshot has 2 mistake(s):",
+        "  - expectation 2 (expect_column_values_to_not_be_null on c): column 'c' is not stored, "
+        "expected one of ['a', 'b'].",
+        "  - expectation 3 (expect_compound_columns_to_be_unique on b, d): column 'd' is not stored, "
+        "expected one of ['a', 'b'].",
+    ]
+
+
+def test_arguments_that_great_expectations_refuses_are_named(tmp_path):
+    wrong = {"type": "expect_column_values_to_be_between", "kwargs": {"column": "a", "minimum": 1}}
+    suite = expectations.load(write(tmp_path, not_null("a"), wrong))
+    with pytest.raises(SpecError, match=r"1 mistake.*\n.*expectation 2 .*minimum extra fields not permitted"):
+        expectations.to_gx(suite)
+
+
+def test_gx_suite_keeps_order_severity_and_notes(tmp_path):
+    suite = expectations.load(write(tmp_path, not_null("b", severity="warning", notes="why"), not_null("a")))
+    built = expectations.to_gx(suite).expectations
+    assert [found.column for found in built] == ["b", "a"]
+    assert [found.severity.value for found in built] == ["warning", "critical"]
+    assert built[0].notes == "why"
+
+
+def test_known_types_are_those_of_great_expectations():
+    from great_expectations.expectations import registry
+
+    assert set(registry.list_registered_expectation_implementations()) >= expectations.TYPES
+
+
+@pytest.mark.parametrize("file", sorted(MODELS.glob("*_suite.json")), ids=lambda path: path.stem)
+def test_suites_in_the_repository_are_sound(file):
+    suite = expectations.load(file)
+    expectations.to_gx(suite)
+    assert len(expectations.for_snapshot(suite).expectations) >= 15
+    assert expectations.for_labels(suite).expectations
+    assert all(found["notes"] for found in suite.expectations), "each expectation says why"
+
+
+def test_flight_delays_suite_fits_its_spec():
+    from include.models.flight_delays import SPEC
+
+    suite = expectations.load(SPEC.suite)
+    stored = {*SPEC.key_columns, SPEC.time_column, *SPEC.features, *SPEC.observed}
+    expectations.check(expectations.for_snapshot(suite), stored)
+    expectations.check(expectations.for_labels(suite), {*SPEC.key_columns, SPEC.label, "status"})
+    (columns,) = (found for found in suite.expectations if found["type"] == "expect_table_columns_to_match_set")
+    assert set(columns["kwargs"]["column_set"]) == stored
+
+
+def test_reading_a_suite_imports_nothing_heavy():
+    program = (
+        "import sys; from pathlib import Path; from include.retraining import expectations as e;"
+        "e.check(e.for_snapshot(e.load(Path('include/models/flight_delays_suite.json'))),"
+        "[c for x in e.load(Path('include/models/flight_delays_suite.json')).expectations"
+        " for c in e.columns_of(x['kwargs'])]);"
+        "print([m for m in ('great_expectations', 'pandas', 'numpy', 'airflow', 'nh3', 'jinja2') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
