@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo test test-postgres browser check fix lock env up down clean
+.PHONY: help setup demo test test-postgres browser check fix docs lock env up down clean
 
 # The first interpreter that runs, is 3.11 or newer and can make environments; a shim may exist and not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -50,6 +50,9 @@ check: setup  ## Lint, format and types
 fix: setup  ## Repair what lint and format can
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
+
+docs: setup  ## Write docs/DAGS.md from the DAGs
+	@$(PY) docs/render.py
 
 lock: setup  ## Pin requirements.in and requirements-dev.in anew
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in -o requirements.txt

@@ -140,7 +140,7 @@ def replay(api: Api, child: Child, goal: plan.Goal) -> list[date]:
         say(f"\nEvery day up to {goal.until:%-d %B} has been replayed.")
         return []
     # Airflow closes a finished backfill within half a minute, and has room for one.
-    child.wait_until(lambda: not api.open_backfill(DAG_ID), patience_s=120)
+    child.wait_until(lambda: not api.open_backfills(DAG_ID), patience_s=120)
     say(f"\nReplaying {plan.span(todo)}, one run at a time\n")
     api.backfill(DAG_ID, todo[0], todo[-1])
     api.unpause(DAG_ID)

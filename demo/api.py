@@ -12,6 +12,8 @@ import httpx
 from demo.plan import day_of, midnight
 from demo.processes import ServiceError
 
+_TRIES = 10
+
 
 @dataclass(frozen=True)
 class Run:
@@ -49,6 +51,14 @@ class TaskRun:
     seconds: float
 
 
+class Refused(ServiceError):
+    """Airflow answered with an error."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class Api:
     """A logged-in client; it logs in again when its token has run out."""
 
@@ -58,18 +68,21 @@ class Api:
         self._who = {"username": user, "password": password}
 
     def call(self, method: str, path: str, **options: Any) -> Any:
-        """Make one call and return its JSON; GETs are tried again while the server is busy."""
-        attempts = 5 if method == "GET" else 1
-        for left in reversed(range(attempts)):
+        """Make one call and return its JSON; what is safe to repeat is tried again while the server is busy."""
+        for left in reversed(range(1 if method == "POST" else _TRIES)):
             try:
                 answer = self._send(method, path, options)
-                break
             except httpx.TransportError as error:
                 if not left:
                     raise ServiceError(f"Airflow does not answer {method} {path}: {error!r}.") from error
-                time.sleep(1)
+            else:
+                if not answer.is_server_error or not left:
+                    break
+            time.sleep(1)
         if answer.is_error:
-            raise ServiceError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}")
+            raise Refused(
+                answer.status_code, f"Airflow answered {answer.status_code} to {method} {path}: {answer.text}"
+            )
         return answer.json()
 
     def _send(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
@@ -104,16 +117,26 @@ class Api:
         """Let the scheduler run a DAG; it starts no task of a paused one, not even in a backfill."""
         self.call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
-    def open_backfill(self, dag_id: str) -> bool:
-        """Tell whether a backfill of a DAG is under way."""
+    def open_backfills(self, dag_id: str) -> list[int]:
+        """List the ids of the backfills of a DAG that are under way."""
         backfills = self.call("GET", "/backfills", params={"dag_id": dag_id, "limit": 100})["backfills"]
-        return any(backfill["completed_at"] is None for backfill in backfills)
+        return [backfill["id"] for backfill in backfills if backfill["completed_at"] is None]
 
     def backfill(self, dag_id: str, first: date, last: date) -> None:
         """Create a backfill of consecutive days, one run at a time; failed days are run again."""
         dates = {"from_date": midnight(first).isoformat(), "to_date": midnight(last).isoformat()}
         options = {"max_active_runs": 1, "reprocess_behavior": "failed", "run_backwards": False}
-        self.call("POST", "/backfills", json={"dag_id": dag_id, **dates, **options})
+        for left in reversed(range(_TRIES)):
+            try:
+                self.call("POST", "/backfills", json={"dag_id": dag_id, **dates, **options})
+                return
+            except Refused as error:
+                # On SQLite the creation fails whenever the scheduler has written in between.
+                if error.status != httpx.codes.SERVICE_UNAVAILABLE or not left:
+                    raise
+            time.sleep(1)
+            for half_made in self.open_backfills(dag_id):
+                self.call("PUT", f"/backfills/{half_made}/cancel")
 
     def runs(self, dag_id: str, first: date, last: date) -> list[Run]:
         """List the run of each day from `first` to `last`, oldest day first."""

@@ -7,7 +7,7 @@ from typing import Any
 from include.retraining import connections, decision, intake, keys, promotion, records, signing, specs, warehouse
 from include.retraining.intake import Trigger
 from include.retraining.records import Inputs
-from include.retraining.registry import Registry
+from include.retraining.registry import Entry, Registry
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store
 from include.retraining.windows import Interval
@@ -123,8 +123,7 @@ def report(spec: ModelSpec, desk: Desk | None, trigger: Trigger, failed: list[st
     store = desk.store if desk else connections.open_store()
     prefix = desk.inputs.prefix if desk else _unpinned_prefix(spec, trigger)
     sections = records.read_sections(store, prefix) if prefix else {}
-    registry = desk.registry if desk else Registry(store, connections.open_keyring(), spec.name)
-    head = registry.head()
+    champion = _champion_after(desk, sections) if desk else None
     section = {
         "run": trigger.run_id,
         "kind": trigger.kind,
@@ -133,13 +132,19 @@ def report(spec: ModelSpec, desk: Desk | None, trigger: Trigger, failed: list[st
         "dry_run": bool(trigger.form.get("dry_run")),
         "answer": _answer(sections, failed),
         "failed": failed,
-        "champion": head.version if head else None,
-        "champion_from": keys.stamp(head.effective_from) if head else None,
+        "champion": champion.version if champion else None,
+        "champion_from": keys.stamp(champion.effective_from) if champion else None,
         "sentences": _sentences(sections, failed),
     }
     if prefix:
         records.write_section(store, prefix, "report", section)
     return {**sections, **section, "interval": prefix.split("/")[2] if prefix else "unknown"}
+
+
+def _champion_after(desk: Desk, sections: dict[str, Any]) -> Entry | None:
+    """Return who is live after this run, as its own record tells it: a later rerun must say the same."""
+    number = sections.get("promotion", {}).get("entry") or int(desk.inputs.content["base"])
+    return desk.registry.entry(number) if number else None
 
 
 def _answer(sections: dict[str, Any], failed: list[str]) -> str:

@@ -5,13 +5,14 @@ one with its own section added, and the highest n is current. A rerun that finds
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from include.retraining import keys, signing
 from include.retraining.errors import DataError, IntegrityError
-from include.retraining.snapshots import Frozen
+from include.retraining.snapshots import READERS, Frozen
 from include.retraining.store import Store
 from include.retraining.windows import Interval
 
@@ -109,8 +110,8 @@ def write_section(store: Store, prefix: str, name: str, content: dict[str, Any])
 def history(store: Store, model: str, before: Interval, since: datetime) -> list[dict[str, Any]]:
     """Return the authoritative record of each earlier interval, oldest first.
 
-    Of several runs of one interval the one with the later knowledge counts, then the one that saw the later champion,
-    then one that retrained. Dry runs never count.
+    Of several runs of one interval one that succeeded counts more than one that failed, then the one with the later
+    knowledge, then the one that saw the later champion, then one that retrained. Dry runs never count.
 
     Parameters
     ----------
@@ -121,23 +122,30 @@ def history(store: Store, model: str, before: Interval, since: datetime) -> list
     since : datetime
         Only intervals that start at or after this moment.
     """
+    wanted = [(one, prefix) for one, prefix in _runs(store, model) if since <= one.start < before.start]
+    with ThreadPoolExecutor(READERS) as readers:
+        found = list(readers.map(lambda run: read_sections(store, run[1]), wanted))
     chosen: dict[Interval, tuple[Any, dict[str, Any]]] = {}
-    for interval, prefix in _runs(store, model):
-        if not since <= interval.start < before.start:
-            continue
-        sections = read_sections(store, prefix)
-        report = sections.get("report")
-        if report is None or report["dry_run"] or report["as_of"] is None:  # None: it failed before it was pinned
-            continue
-        rank = (report["as_of"], report["base"], "challenger" in sections, prefix)
-        if interval not in chosen or rank > chosen[interval][0]:
+    for (interval, prefix), sections in zip(wanted, found, strict=True):
+        rank = (*_rank(sections), prefix)
+        if rank[0] and (interval not in chosen or rank > chosen[interval][0]):
             chosen[interval] = (rank, sections)
     return [chosen[interval][1] for interval in sorted(chosen)]
 
 
+def _rank(sections: dict[str, Any]) -> tuple[bool, bool, str, int, bool]:
+    """Return whether a record counts at all, then what makes it count more than another of the same interval."""
+    report = sections.get("report", {})
+    counts = bool(report.get("as_of")) and not report["dry_run"]
+    succeeded = report.get("answer") not in {"failed", "blocked"}
+    return counts, succeeded, report.get("as_of") or "", report.get("base") or 0, "challenger" in sections
+
+
 def summaries(store: Store, model: str) -> list[dict[str, Any]]:
     """Return one line per run, oldest interval first: what tables of runs show."""
-    return [_summary(prefix, read_sections(store, prefix)) for _, prefix in sorted(_runs(store, model))]
+    found = [prefix for _, prefix in sorted(_runs(store, model))]
+    with ThreadPoolExecutor(READERS) as readers:
+        return list(readers.map(lambda prefix: _summary(prefix, read_sections(store, prefix)), found))
 
 
 def _summary(prefix: str, sections: dict[str, Any]) -> dict[str, Any]:
@@ -162,9 +170,9 @@ def _summary(prefix: str, sections: dict[str, Any]) -> dict[str, Any]:
 
 
 def _runs(store: Store, model: str) -> Iterator[tuple[Interval, str]]:
-    for found in store.list(keys.runs(model)):
-        if found.key.endswith("/inputs.json"):
-            yield keys.parse_span(found.key.split("/")[2]), found.key.removesuffix("inputs.json")
+    prefixes = {found.key.rpartition("/")[0] + "/" for found in store.list(keys.runs(model))}
+    for prefix in prefixes:
+        yield keys.parse_span(prefix.split("/")[2]), prefix
 
 
 def _highest(store: Store, prefix: str) -> int:

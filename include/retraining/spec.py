@@ -247,6 +247,8 @@ def _number_mistakes(spec: ModelSpec) -> Iterator[str]:
     for path, value in _ratios(spec):
         if not 0 < value <= 1:
             yield f"{path}: found {value}, expected a share between 0 and 1."
+    if spec.promotion.confidence <= 0.5:
+        yield f"promotion.confidence: found {spec.promotion.confidence}, expected more than 0.5, a coin's toss."
     if spec.windows.minimum_training_intervals > spec.windows.training_intervals:
         yield "windows.minimum_training_intervals: larger than training_intervals, expected at most that."
 

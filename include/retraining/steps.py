@@ -44,7 +44,8 @@ def validate_snapshot(run: Run) -> dict[str, Any]:
     """Run the suite on the snapshot and on labels that became known; publish Data Docs.
 
     A failed critical expectation stops the run before anything else happens; the champion stays. Look at the run's
-    Data Docs tab for the rows and limits, mend the source or the suite, then clear this run.
+    Data Docs tab for the rows and limits. Suite wrong: mend it and clear this run. Source wrong: mend it and trigger a
+    run with Refresh, since this one is pinned to the rows it pulled.
     """
     desk = _desk(run)
     from include.retraining import screening

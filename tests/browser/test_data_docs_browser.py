@@ -1,4 +1,4 @@
-"""The pages as people see them: inside Airflow, in both themes, at phone width, with nothing that runs or phones home."""
+"""The pages as people see them: inside Airflow, in both themes, at phone width, and nothing runs or phones home."""
 
 import json
 from datetime import UTC, datetime
@@ -110,8 +110,7 @@ def test_run_tab_begins_with_the_decision(watched):
 def test_published_page_can_reach_nobody(watched):
     page = watched("/retraining/data-docs")
     page.get_by_role("link", name="snapshot of Friday 8 February 2013").click()
-    frame = next(one for one in page.frames if one.url.endswith("/raw"))
-    frame.wait_for_load_state()
+    frame = framed(page)
     assert frame.evaluate("self.origin") == "null"
     with pytest.raises(Exception, match="sandboxed"):
         frame.evaluate("document.cookie")
@@ -139,8 +138,7 @@ def test_pages_fit_and_can_be_read(watched, scheme, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert faint(page) == []
     page.get_by_role("link", name="snapshot of Saturday 9 February 2013").click()
-    frame = next(one for one in page.frames if one.url.endswith("/raw"))
-    frame.wait_for_load_state()
+    frame = framed(page)
     assert frame.evaluate("document.documentElement.scrollWidth") <= width
     assert faint(frame) == []
     assert faint(page) == []
@@ -156,11 +154,18 @@ def test_theme_follows_airflows_own_switch(watched, site):
     assert dark == [True, True]
 
 
+def framed(page):
+    """Return the frame of a published page, once it is there."""
+    page.frame_locator("iframe").get_by_role("heading", level=1).wait_for()
+    return next(one for one in page.frames if one.url.endswith("/raw"))
+
+
 def faint(page) -> list[str]:
     """Return texts whose contrast with what lies behind them is below 4.5 to 1."""
     return page.evaluate(
         """() => {
-          const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+          const linear = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+          const light = c => { const [r, g, b] = c.map(linear);
             return .2126 * r + .7152 * g + .0722 * b };
           const parse = c => c.match(/[\\d.]+/g).map(Number);
           const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,11 @@ def test_the_form_has_a_default_for_every_field(dag) -> None:
 def test_every_step_tells_the_operator_what_it_does(dag) -> None:
     assert all(task.doc_md for task in dag.tasks)
     assert all(name in dag.doc_md for name in ORDER)
+
+
+def test_the_generated_document_is_up_to_date() -> None:
+    render = runpy.run_path(str(ROOT / "docs" / "render.py"))["render"]
+    assert (ROOT / "docs" / "DAGS.md").read_text() == render(), "Run `make docs`."
 
 
 def test_one_broken_spec_does_not_take_the_others_down(tmp_path: Path) -> None:
