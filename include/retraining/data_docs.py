@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 UI = Path(__file__).parent / "ui"
 STYLES = ("palette.css", "data_docs.css")
 PRIVATE = 0xE000
-ARMOUR = {ord(char): PRIVATE + ord(char) for char in set(string.punctuation) - set(".,:;-/%")}
+ARMOUR = {ord(char): PRIVATE + ord(char) for char in set(string.punctuation) - set(".,:;-/%_+")}
 TAGS = {"b", "br", "code", "div", "em", "h5", "h6", "i", "li", "p", "pre", "span", "strong", "ul"}
 TABLE_TAGS = {"table", "tbody", "td", "th", "thead", "tr"}
 CLASSES = {"alert", "badge", "ge-section", "table", "table-bordered", "text-danger", "fa-check-circle", "fa-times"}
 CLASSES |= {"fa-exclamation-triangle", "broken-critical", "broken-warning", "broken-info"}
+CONDITION = {"row_condition", "condition_parser"}  # a language of its own, which armour would break
 TABLE_LEVEL = "Table-Level Expectations"  # where GX puts what is not about one column
 # GX says success by icon fonts that are not loaded here: words instead.
 STATUS = {
@@ -127,8 +128,15 @@ def _with_reasons(sections: list[dict[str, Any]], found: list[dict[str, Any]]) -
         about = [one for one in found if armoured(_place(one)) == section["section_name"]]
         table["header_row"] += ["Severity", "Why"]
         for row, one in zip(table["table"], about, strict=True):
-            row += [_severity(one), armoured(one["expectation_config"].get("notes") or "")]
+            row += [_severity(one), armoured(_why(one))]
     return sections
+
+
+def _why(one: dict[str, Any]) -> str:
+    """Return an expectation's notes, after its condition if it has one: GX is not given that to draw."""
+    config = one["expectation_config"]
+    condition = f"{phrases.limit(one)}. " if CONDITION & set(config["kwargs"]) else ""
+    return f"{condition}{config.get('notes') or ''}"
 
 
 def _severity(one: dict[str, Any]) -> dict[str, Any]:
@@ -143,9 +151,9 @@ def _place(one: dict[str, Any]) -> str:
 
 
 def armoured(value: Any) -> Any:
-    """Return a JSON value whose texts hold no character with a meaning; keys that are plain names stay."""
+    """Return a JSON value whose texts, keys included, hold no character with a meaning."""
     if isinstance(value, dict):
-        return {key if key.isidentifier() else armoured(key): armoured(held) for key, held in value.items()}
+        return {armoured(key): armoured(held) for key, held in value.items()}
     if isinstance(value, list):
         return [armoured(held) for held in value]
     return value.translate(ARMOUR) if isinstance(value, str) else value
@@ -154,9 +162,10 @@ def armoured(value: Any) -> Any:
 def _armoured_result(one: dict[str, Any]) -> dict[str, Any]:
     """Return a result with armoured contents; the names that Great Expectations itself reads stay."""
     config, raised = one["expectation_config"], one["exception_info"]
+    kwargs = {name: armoured(value) for name, value in config["kwargs"].items() if name not in CONDITION}
     return {
         "success": one["success"],
-        "expectation_config": {"type": config["type"], "meta": {}, "kwargs": armoured(config["kwargs"])},
+        "expectation_config": {"type": config["type"], "meta": {}, "kwargs": kwargs},
         "result": {name: _armoured_found(name, value) for name, value in _drawable(one).items()},
         "exception_info": {**raised, "exception_message": armoured(raised["exception_message"])},
         "meta": {},

@@ -153,6 +153,8 @@ def _why_keep(state: State, policy: DecisionPolicy, numbers: dict[str, Any]) -> 
         needed = policy.recent_intervals
         return f"{age}, and {len(state.recent_losses)} of {needed} evaluated intervals are too few to call it worse."
     found = f"its loss is {numbers['recent_loss']:.3f} against {numbers['reference_loss']:.3f} when it was chosen"
+    if numbers["is_clearly_higher"]:
+        return f"{age}, and {found}: clearly worse, but too soon, {policy.cooldown_intervals} must pass."
     return f"{age}, and {found}: not clearly worse."
 
 

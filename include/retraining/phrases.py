@@ -10,21 +10,21 @@ from string import Template
 from typing import Any
 from zoneinfo import ZoneInfo
 
-LONGEST = 160
+LONGEST, LONGEST_SENTENCE = 160, 600
 MOST = 50
 NAMED = 3
 OUTCOMES = {"pass": "Passed", "warn": "Passed with warnings", "fail": "Refused"}
 SEVERITY_ORDER = {"critical": 0, "warning": 1, "info": 2}
 
 
-def visible(text: Any) -> str:
+def visible(text: Any, longest: int = LONGEST) -> str:
     r"""Return text on one line, cut to a readable length, with every character that hides or reorders spelt out.
 
     >>> visible("EWR" + chr(0x202E))
     'EWR\\u202e'
     """
     shown = str(text)
-    shown = shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + "…"
+    shown = shown if len(shown) <= longest else shown[: longest - 1] + "…"
     return "".join(char if _is_plain(char) else f"\\u{ord(char):04x}" for char in shown)
 
 
@@ -128,7 +128,9 @@ def _example(value: Any) -> str:
     """Return a value as it stands: a flight number takes no comma."""
     if isinstance(value, dict):
         return ", ".join(f"{column}={_example(held)}" for column, held in value.items())
-    return "(empty text)" if value == "" else "null" if value is None else str(value)
+    if value is None or value == "":
+        return "null" if value is None else "(empty text)"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def failed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

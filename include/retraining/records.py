@@ -100,7 +100,7 @@ def write_section(store: Store, prefix: str, name: str, content: dict[str, Any])
     while True:
         number = _highest(store, prefix)
         sections = _sections(store, prefix, number) if number else {}
-        if sections.get(name) == content:
+        if name in sections and signing.canonical(sections[name]) == signing.canonical(content):
             return
         record = {"format_version": FORMAT_VERSION, "sections": {**sections, name: content}}
         if store.put_if_absent(keys.record(prefix, number + 1), signing.canonical(record)):

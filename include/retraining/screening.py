@@ -45,10 +45,20 @@ def screen(store: Store, spec: ModelSpec, inputs: Inputs) -> dict[str, Any]:
     expectations.check(snapshot_suite, spec.stored)
     expectations.check(label_suite, (*spec.key_columns, spec.label, "status"))
     subjects = list(_subjects(inputs, snapshot_suite, label_suite))
+    current = Subject(inputs.interval, inputs.snapshot(inputs.interval), snapshot_suite)
+    is_enough = inputs.content["rows"] >= spec.windows.minimum_rows
+    results = _results(store, spec, [*subjects, current] if is_enough else subjects)
+    older = zip(subjects, results[: len(subjects)], strict=True)
+    refused = {keys.span(one.interval): result["sentence"] for one, result in older if result["outcome"] == FAIL}
+    section = {"rows": inputs.content["rows"], "refused": refused, "suite_sha256": snapshot_suite.sha256}
+    return {**section, **(_told(spec, current, results[-1]) if is_enough else _too_few(spec, inputs))}
+
+
+def _results(store: Store, spec: ModelSpec, subjects: list[Subject]) -> list[dict[str, Any]]:
+    """Return each subject's result, validating those that have none: Great Expectations runs in one thread only."""
     with ThreadPoolExecutor(snapshots.READERS) as readers:
         found = list(readers.map(lambda subject: _stored(store, subject.key(spec.name)), subjects))
-    results = [old or _validated(store, spec, subject) for old, subject in zip(found, subjects, strict=True)]
-    return _section(spec, inputs, subjects, results)
+    return [old or _validated(store, spec, subject) for old, subject in zip(found, subjects, strict=True)]
 
 
 def _subjects(inputs: Inputs, snapshot_suite: Suite, label_suite: Suite) -> Iterator[Subject]:
@@ -56,23 +66,19 @@ def _subjects(inputs: Inputs, snapshot_suite: Suite, label_suite: Suite) -> Iter
         yield Subject(interval, inputs.snapshot(interval), snapshot_suite)
         if label_suite.expectations:
             yield Subject(interval, inputs.labels(interval), label_suite)
-    yield Subject(inputs.interval, inputs.snapshot(inputs.interval), snapshot_suite)
 
 
-def _section(spec: ModelSpec, inputs: Inputs, subjects: list[Subject], results: list[dict[str, Any]]) -> dict[str, Any]:
-    older = zip(subjects[:-1], results[:-1], strict=True)
-    refused = {
-        keys.span(subject.interval): result["sentence"] for subject, result in older if result["outcome"] == FAIL
-    }
-    current, rows = subjects[-1], inputs.content["rows"]
-    section = {"rows": rows, "refused": refused, "suite_sha256": current.suite.sha256}
-    if rows < spec.windows.minimum_rows:
-        sentence = f"Not validated: {rows} rows, at least {spec.windows.minimum_rows} are needed."
-        return {**section, "outcome": INSUFFICIENT, "sentence": sentence, "failed": []}
-    failed = [_name(row) for row in results[-1]["expectations"] if not row["success"]]
+def _too_few(spec: ModelSpec, inputs: Inputs) -> dict[str, Any]:
+    rows, needed = inputs.content["rows"], spec.windows.minimum_rows
+    sentence = f"Not validated: {rows} rows, at least {needed} are needed."
+    return {"outcome": INSUFFICIENT, "sentence": sentence, "failed": []}
+
+
+def _told(spec: ModelSpec, current: Subject, result: dict[str, Any]) -> dict[str, Any]:
     page = keys.data_docs_page(spec.name, current.interval, current.frozen.sha256, current.suite.sha256)
-    found = {"outcome": results[-1]["outcome"], "sentence": results[-1]["sentence"], "failed": failed}
-    return {**section, **found, "key": current.key(spec.name), "page": page}
+    failed = [_name(row) for row in result["expectations"] if not row["success"]]
+    found = {"outcome": result["outcome"], "sentence": result["sentence"], "failed": failed}
+    return {**found, "key": current.key(spec.name), "page": page}
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -117,7 +117,8 @@ def _judge(batch: Any, suite: Any) -> list[dict[str, Any]]:
     except Exception:  # said again, and then told, by the expectation that raises it
         return [_judge_one(batch, expectation) for expectation in suite.expectations]
     found = {_identity(one["expectation_config"]): one for one in together}  # GX has an order of its own
-    return [found[_identity(expectation.configuration.to_json_dict())] for expectation in suite.expectations]
+    wanted = [(_identity(one.configuration.to_json_dict()), one) for one in suite.expectations]
+    return [found.get(identity) or _judge_one(batch, one) for identity, one in wanted]
 
 
 def _judge_one(batch: Any, expectation: Any) -> dict[str, Any]:
@@ -146,19 +147,18 @@ def _kept(raw: dict[str, Any], masked: frozenset[str]) -> dict[str, Any]:
     hidden = _is_hidden(config["type"], kwargs, masked)
     names = COUNTS if hidden and config["type"] not in COUNTING else COUNTS + VALUES[: 1 if hidden else None]
     message = _exception_message(raw.get("exception_info") or {})
-    kept: dict[str, Any] = phrases.tidy(
-        {
-            "success": bool(raw["success"]) and not message,
-            "expectation_config": {**config, "kwargs": kwargs, "meta": {}},
-            "result": {name: raw["result"][name] for name in names if name in raw["result"]},
-            "exception_info": {
-                "raised_exception": bool(message),
-                "exception_message": "It raised an error." if hidden and message else message,
-                "exception_traceback": "",
-            },
-        }
-    )
-    return kept
+    notes = phrases.visible(config.get("notes") or "", phrases.LONGEST_SENTENCE)
+    told = phrases.visible("It raised an error." if hidden and message else message, phrases.LONGEST_SENTENCE)
+    return {
+        "success": bool(raw["success"]) and not message,
+        "expectation_config": {**config, "kwargs": phrases.tidy(kwargs), "meta": {}, "notes": notes},
+        "result": phrases.tidy({name: raw["result"][name] for name in names if name in raw["result"]}),
+        "exception_info": {
+            "raised_exception": bool(message),
+            "exception_message": told,
+            "exception_traceback": "",
+        },
+    }
 
 
 def _is_hidden(kind: str, kwargs: dict[str, Any], masked: frozenset[str]) -> bool:
@@ -186,7 +186,7 @@ def _row(expectation: dict[str, Any], raw: dict[str, Any], about: About) -> dict
         "unexpected_count": unexpected,
         "unexpected_ratio": round(unexpected / total, 6) if unexpected is not None and total else None,
         "examples": phrases.examples(counts.get("partial_unexpected_list") or [], EXAMPLES),
-        "notes": phrases.visible(expectation["notes"]),
+        "notes": raw["expectation_config"]["notes"],
     }
 
 

@@ -37,7 +37,7 @@ class Airflow(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_POST = do_PUT = do_PATCH = answer
+    do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815 - the names that http.server calls
 
     def log_message(self, *_):
         pass

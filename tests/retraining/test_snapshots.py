@@ -104,7 +104,7 @@ def test_rows_that_are_no_parquet_are_told(store, frozen):
     data = b"<html>Service unavailable</html>"
     store.put(frozen.key, data)
     other = replace(frozen, sha256=signing.sha256(data), size_bytes=len(data))
-    with pytest.raises(IntegrityError, match="is not Parquet: .* Restore the original"):
+    with pytest.raises(IntegrityError, match=r"is not Parquet: .* Restore the original"):
         snapshots.read(store, other)
 
 
@@ -138,7 +138,7 @@ def test_a_manifest_that_was_copied_elsewhere_is_refused(store, keyring, frozen,
 
 def test_other_bytes_under_the_name_of_the_rows_are_refused(store, keyring, frozen):
     store.put(frozen.key, b"other")
-    with pytest.raises(IntegrityError, match="holds other bytes than its name says. Remove it"):
+    with pytest.raises(IntegrityError, match=r"holds other bytes than its name says\. Remove it"):
         snapshots.freeze_snapshot(store, keyring, SPEC, DAY, AS_OF, toy.rows())
 
 
