@@ -292,7 +292,7 @@ def test_sample_data_are_pinned_where_the_demo_pins_them():
 
 def test_shared_settings_do_not_drift_from_the_demos():
     same = ["AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__LOAD_EXAMPLES", "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"]
-    same.append("AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT")
+    same += ["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT", "OMP_WAIT_POLICY"]
     assert {name: environment("scheduler")[name] for name in same} == {name: TUNING[name] for name in same}
 
 

@@ -19,7 +19,6 @@ import numpy.typing as npt
 import pandas as pd
 from joblib.numpy_pickle import NumpyPickler
 from sklearn.compose import ColumnTransformer
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -31,7 +30,6 @@ from include.retraining.errors import DataError
 from include.retraining.spec import Candidate, ModelSpec
 
 Floats = npt.NDArray[np.float64]
-FLOOR = "majority_class"
 CLIP_QUANTILES = (0.001, 0.999)
 """Values beyond these quantiles of the training rows are clipped to them."""
 RARE_ROWS = 20
@@ -78,9 +76,10 @@ def fit(candidate: Candidate, rows: pd.DataFrame, spec: ModelSpec) -> Pipeline:
         The label has one class only, or a feature is not numeric.
     """
     labels = check_labels(rows, spec)
+    columns = features(rows, spec)
     try:
         pipeline = BUILDERS[candidate.name](candidate.parameters, treatment(rows, spec), spec)
-        return pipeline.fit(features(rows, spec), labels)
+        return pipeline.fit(columns, labels)
     except (ValueError, TypeError) as error:
         raise DataError(
             f"Candidate {candidate.name} cannot be trained: {error}. Check features and parameters."
@@ -99,21 +98,32 @@ def check_labels(rows: pd.DataFrame, spec: ModelSpec) -> Floats:
 
 
 def features(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """Return the features as the pipelines expect them: float64 numbers and text, missing values as NaN."""
-    columns = {name: rows[name].astype("float64") for name in spec.numeric}
+    """Return the features as the pipelines expect them: float64 numbers and text, missing values as NaN.
+
+    Raises
+    ------
+    DataError
+        A numeric feature holds text or infinite numbers.
+    """
+    columns = {name: _numbers(rows[name]) for name in spec.numeric}
     text = {name: rows[name].astype("object").where(rows[name].notna(), np.nan) for name in spec.categorical}
     return pd.DataFrame({**columns, **text}, index=rows.index)
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    try:
+        found = values.astype("float64")
+    except (ValueError, TypeError) as error:
+        raise DataError(f"Feature {values.name!r} is not numeric: {error}. Mend the query or the source.") from None
+    if infinite := int(np.isinf(found).sum()):
+        raise DataError(f"Feature {values.name!r} is infinite in {infinite} rows. Mend the query or the source.")
+    return found
 
 
 def predict(estimator: Any, rows: pd.DataFrame, spec: ModelSpec) -> Floats:
     """Return the probability of label 1 for each row, shape (n_rows,), 0 to 1."""
     found: Floats = estimator.predict_proba(features(rows, spec))[:, 1]
     return found
-
-
-def floor(rows: pd.DataFrame, spec: ModelSpec) -> DummyClassifier:
-    """Return the majority class with the base rate as its probability: the trivial baseline every model must beat."""
-    return DummyClassifier(strategy="prior").fit(np.zeros((len(rows), 1)), check_labels(rows, spec))
 
 
 def logistic_regression(parameters: dict[str, Any], treated: Treatment, spec: ModelSpec) -> Pipeline:
@@ -186,7 +196,10 @@ def folds(count: int) -> list[tuple[range, range]]:
 
 
 def fold_losses(candidate: Candidate | None, intervals: Sequence[pd.DataFrame], spec: ModelSpec) -> list[float]:
-    """Return the log loss of each interval of the temporal folds; of the floor where no candidate is given."""
+    """Return the log loss of each interval of the temporal folds.
+
+    Without a candidate that of the floor: the base rate for every row, which every candidate must beat.
+    """
     losses: list[float] = []
     for past, judged in folds(len(intervals)):
         rows = pd.concat([intervals[place] for place in past], ignore_index=True)

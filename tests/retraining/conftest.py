@@ -1,6 +1,28 @@
-"""How hypothesis looks for counterexamples here: the same ones on every machine, in a few seconds."""
+"""How hypothesis looks for counterexamples here, and a store behind a network that fails on demand."""
 
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import ThreadingHTTPServer
+
+import pytest
 from hypothesis import settings
 
+from include.retraining import s3
+from tests.retraining.proxy import Proxy
+
+# The same examples on every machine, in a few seconds.
 settings.register_profile("house", max_examples=60, deadline=None, derandomize=True, database=None)
 settings.load_profile("house")
+
+
+@pytest.fixture
+def proxied(s3_settings, s3_server) -> Iterator[tuple[s3.S3Store, ThreadingHTTPServer]]:
+    """Return a store that reaches the real server through a proxy whose ``fault`` a test sets."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    server.daemon_threads, server.fault, server.target, server.seen = True, lambda _: None, s3_server.port, []
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    extra = {**s3_settings.extra, "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
+    yield s3.open_s3(replace(s3_settings, extra=extra)), server
+    server.shutdown()
+    server.server_close()

@@ -1,86 +1,16 @@
 """The S3 door when the network or the server misbehaves: the truth is read back, and errors say what to mend."""
 
-import http.client
-import socket
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from include.retraining import s3
 from include.retraining import store as stores
 from include.retraining.errors import ConnectionInvalid, CredentialsError, StoreUnsafe, Unavailable
+from tests.retraining.proxy import once
 
 pytestmark = pytest.mark.door
-HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
-
-
-class Proxy(BaseHTTPRequestHandler):
-    """Passes requests on to the real server, after asking ``fault`` what to do with each."""
-
-    protocol_version = "HTTP/1.1"
-
-    def handle_one(self) -> None:
-        self.close_connection = True
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        order = self.server.fault(self)
-        self.server.seen.append(self.command)
-        if isinstance(order, int):
-            return self.answer(order, b"<Error><Code>Injected</Code></Error>")
-        real = http.client.HTTPConnection("127.0.0.1", self.server.target, timeout=10)
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP - {"content-length"}}
-        real.request(self.command, self.path, body, headers)
-        answer = real.getresponse()
-        data = answer.read()
-        real.close()
-        if order == "swallow":
-            self.connection.shutdown(socket.SHUT_RDWR)
-        elif order == "late 500":
-            self.answer(500, b"<Error><Code>InternalError</Code></Error>")
-        else:
-            cut = data[: len(data) // 2] if order == "cut" else data
-            self.answer(answer.status, cut, dict(answer.getheaders()), len(data))
-
-    def answer(
-        self, status: int, data: bytes, headers: dict[str, str] | None = None, length: int | None = None
-    ) -> None:
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            if name.lower() not in HOP:
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data) if length is None else length))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_PUT = do_DELETE = handle_one  # noqa: N815 - the standard library's names
-
-    def log_message(self, *_) -> None:
-        """Say nothing."""
-
-
-Fault = Callable[[Proxy], str | int | None]
 LOST = ["swallow", "late 500", 409, 500, 503]
-
-
-@pytest.fixture
-def proxied(s3_settings, s3_server) -> Iterator[tuple[s3.S3Store, ThreadingHTTPServer]]:
-    """Return a store that reaches the real server through a proxy whose ``fault`` a test sets."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    server.daemon_threads, server.fault, server.target, server.seen = True, lambda _: None, s3_server.port, []
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    extra = {**s3_settings.extra, "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
-    yield s3.open_s3(replace(s3_settings, extra=extra)), server
-    server.shutdown()
-    server.server_close()
-
-
-def once(order: str | int, command: str = "PUT") -> Fault:
-    """Return a fault that strikes the first request of a kind, once."""
-    left = [order]
-    return lambda request: left.pop() if left and request.command == command else None
 
 
 def test_an_unclear_answer_to_a_write_is_settled_by_reading_back(proxied):

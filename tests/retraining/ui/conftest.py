@@ -75,7 +75,7 @@ def served(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.fixture(scope="session")
-def airflow_app(airflow_db: Path):
+def airflow_app(airflow_db: Path) -> Iterator[object]:
     """Return Airflow's own application, as the API server runs it, with DAGs that it knows."""
     from airflow.api_fastapi.app import create_app
     from airflow.models.dag import DagModel
@@ -87,7 +87,9 @@ def airflow_app(airflow_db: Path):
         session.flush()
         for dag_id in (DAG_ID, "retrain_other", "somebody_elses_dag"):
             session.merge(DagModel(dag_id=dag_id, bundle_name="dags-folder"))
-    return create_app()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False")
+        yield create_app()
 
 
 @pytest.fixture

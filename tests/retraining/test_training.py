@@ -1,0 +1,256 @@
+"""Candidates: deterministic, fitted on training rows only, and the simplest that is good enough is chosen."""
+
+import hashlib
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.retraining import training
+from include.retraining.errors import DataError
+from include.retraining.spec import Candidate
+from tests.conftest import ROOT
+from tests.retraining import toy
+
+SPEC = toy.spec()
+ROWS = pd.concat([toy.rows(number) for number in range(8)], ignore_index=True)
+FRESH = toy.rows(9, 400)
+BOTH = pytest.mark.parametrize("candidate", SPEC.candidates, ids=lambda one: one.name)
+LIBRARIES = {"scikit-learn": "1.9.0"}
+NAN = float("nan")
+
+
+def loss(labels: np.ndarray, guesses: np.ndarray) -> float:
+    return float(-np.mean(np.log(np.where(labels == 1, guesses, 1 - guesses))))
+
+
+@BOTH
+def test_a_candidate_learns_what_is_there_to_learn(candidate):
+    guesses = training.predict(training.fit(candidate, ROWS, SPEC), FRESH, SPEC)
+    assert guesses.shape == (400,)
+    assert ((guesses >= 0) & (guesses <= 1)).all()
+    base = np.full(400, ROWS["late"].mean())
+    assert loss(FRESH["late"].to_numpy(), guesses) < 0.8 * loss(FRESH["late"].to_numpy(), base)
+
+
+DIGESTS_SCRIPT = """
+import hashlib
+import pandas as pd
+from include.retraining import training
+from tests.retraining import toy
+spec, rows = toy.spec(), pd.concat([toy.rows(number) for number in range(8)], ignore_index=True)
+artifacts = [training.dump(training.fit(one, rows, spec)) for one in spec.candidates]
+digests = [hashlib.sha256(one).hexdigest() for one in artifacts]
+print(digests)
+"""
+
+
+def digests() -> list[str]:
+    return [hashlib.sha256(training.dump(training.fit(one, ROWS, SPEC))).hexdigest() for one in SPEC.candidates]
+
+
+def test_the_same_rows_make_the_same_bytes_here_and_in_a_fresh_process():
+    environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", DIGESTS_SCRIPT], env=environment, capture_output=True, check=True, text=True
+    )
+    assert digests() == digests()
+    assert str(digests()) == done.stdout.strip()
+
+
+def test_other_libraries_that_change_pickling_do_not_change_the_bytes(monkeypatch):
+    """dill, which Airflow may import, registers functions of its own with the standard library's pickler."""
+    import pickle
+
+    before = digests()
+    taught = {
+        **pickle._Pickler.dispatch,
+        type(np.clip): lambda pickler, held: pickler.save_global(held, name="absolute"),
+    }
+    monkeypatch.setattr(pickle._Pickler, "dispatch", taught)
+    assert digests() == before
+
+
+@BOTH
+def test_a_category_never_seen_in_training_is_no_reason_to_fail(candidate):
+    fitted = training.fit(candidate, ROWS, SPEC)
+    rows = FRESH.assign(region="moon", carrier=None)
+    assert np.isfinite(training.predict(fitted, rows, SPEC)).all()
+
+
+@BOTH
+def test_a_feature_without_any_value_is_dropped_named_and_the_others_are_trained(candidate):
+    rows = ROWS.assign(distance=NAN)
+    assert training.treatment(rows, SPEC).dropped == ("distance",)
+    fitted = training.fit(candidate, rows, SPEC)
+    np.testing.assert_array_equal(
+        training.predict(fitted, FRESH, SPEC), training.predict(fitted, FRESH.assign(distance=7.0), SPEC)
+    )
+
+
+@BOTH
+def test_a_category_without_any_value_trains(candidate):
+    fitted = training.fit(candidate, ROWS.assign(carrier=pd.Series([None] * len(ROWS), dtype="str")), SPEC)
+    assert np.isfinite(training.predict(fitted, FRESH, SPEC)).all()
+
+
+@BOTH
+def test_values_missing_only_when_predicting_are_treated(candidate):
+    fitted = training.fit(candidate, ROWS, SPEC)
+    assert np.isfinite(training.predict(fitted, FRESH.assign(weight=NAN, distance=NAN), SPEC)).all()
+
+
+@BOTH
+def test_outliers_are_clipped_to_what_training_knew(candidate):
+    fitted, limits = training.fit(candidate, ROWS, SPEC), training.treatment(ROWS, SPEC)
+    far, edge = (training.predict(fitted, FRESH.assign(weight=value), SPEC) for value in (1e9, limits.high[0]))
+    np.testing.assert_allclose(far, edge)
+
+
+@BOTH
+def test_label_and_observed_columns_are_never_looked_at_when_predicting(candidate):
+    fitted = training.fit(candidate, ROWS, SPEC)
+    blind = FRESH.drop(columns=["late", "void", "note", "parcel", "sent_at"])
+    np.testing.assert_array_equal(training.predict(fitted, blind, SPEC), training.predict(fitted, FRESH, SPEC))
+
+
+@pytest.mark.parametrize("value", ["heavy", float("inf")])
+def test_rows_that_no_version_can_score_are_told(value):
+    fitted = training.fit(SPEC.candidates[0], ROWS, SPEC)
+    with pytest.raises(DataError, match=r"Feature 'weight' is (not numeric|infinite)"):
+        training.predict(fitted, FRESH.assign(weight=value), SPEC)
+
+
+def test_treatment_worked_by_hand():
+    rows = pd.DataFrame({"weight": [*range(1001), NAN], "distance": [5.0] * 1002})
+    found = training.treatment(rows, SPEC)
+    assert (found.kept, found.dropped) == (("weight", "distance"), ())
+    assert (found.low, found.high, found.medians) == ((1.0, 5.0), (999.0, 5.0), (500.0, 5.0))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (ROWS.assign(late=1.0), r"Label 'late' takes the values \[1.0\] in 480 training rows; both 0 and 1 are needed"),
+        (ROWS.assign(late=0.0), r"takes the values \[0.0\] .* Lengthen the training window"),
+        (ROWS.assign(late=ROWS["late"] * 2), r"takes the values \[0.0, 2.0\]"),
+        (ROWS.iloc[:0], r"takes the values \[\] in 0 training rows"),
+        (ROWS.assign(weight="12,5 kg"), "Feature 'weight' is not numeric: could not convert .*'12,5 kg'"),
+        (ROWS.replace({"weight": ROWS["weight"].max()}, np.inf), "Feature 'weight' is infinite in 1 rows. Mend the"),
+    ],
+    ids=["all late", "none late", "other labels", "no rows", "text", "infinite"],
+)
+def test_rows_that_cannot_be_trained_on_are_told(candidate, rows, message):
+    with pytest.raises(DataError, match=message):
+        training.fit(candidate, rows, SPEC)
+
+
+def test_parameters_that_the_library_refuses_are_told():
+    with pytest.raises(DataError, match=r"Candidate logistic_regression cannot be trained: .*C.* Check features"):
+        training.fit(Candidate("logistic_regression", {"C": -1.0}), ROWS, SPEC)
+
+
+@given(st.integers(1, 80))
+def test_folds_train_on_the_past_and_are_judged_on_what_follows(count):
+    for past, judged in training.folds(count):
+        assert past.start == 0
+        assert past.stop == judged.start < judged.stop <= count
+    judged = [place for _, places in training.folds(count) for place in places]
+    assert judged == sorted(set(judged))
+    assert not judged or judged[-1] == count - 1
+
+
+@pytest.mark.parametrize(("count", "folds"), [(1, 0), (2, 1), (3, 2), (4, 3), (56, 3)])
+def test_a_fold_needs_a_past(count, folds):
+    assert len(training.folds(count)) == folds
+
+
+def test_fold_losses_of_the_floor_worked_by_hand():
+    """Base rate 1/2 in the first two; it costs ln 2 on any labels."""
+    frames = [pd.DataFrame({"late": labels}) for labels in ([1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0])]
+    assert training.fold_losses(None, frames, SPEC) == pytest.approx([math.log(2)] * 3)
+
+
+def test_what_comes_later_changes_no_earlier_fold():
+    frames = [toy.rows(number) for number in range(6)]
+    changed = [*frames[:-1], toy.rows(5, seed=9)]
+    first, second = (training.fold_losses(SPEC.candidates[0], held, SPEC) for held in (frames, changed))
+    assert first[:-1] == second[:-1]
+    assert first[-1] != second[-1]
+
+
+ORDER = ("simple", "complex")
+FLOOR = [0.7, 0.7, 0.7, 0.7]
+CHOICES = {
+    "the simplest within one standard error": ([0.51, 0.53, 0.51, 0.53], [0.50, 0.54, 0.48, 0.52], "simple"),
+    "the better one beyond it": ([0.60, 0.61, 0.60, 0.61], [0.50, 0.54, 0.48, 0.52], "complex"),
+    "the simplest when it is the best": ([0.50] * 4, [0.60] * 4, "simple"),
+    "the simplest of equals": ([0.50] * 4, [0.50] * 4, "simple"),
+    "only one that beats the floor": ([0.71] * 4, [0.20, 0.20, 0.20, 2.0], "complex"),
+    "none": ([0.71] * 4, [0.70] * 4, None),
+}
+
+
+@pytest.mark.parametrize(("simple", "complicated", "chosen"), CHOICES.values(), ids=CHOICES)
+def test_the_choice_is(simple, complicated, chosen):
+    found = training.select({"simple": simple, "complex": complicated}, ORDER, FLOOR)
+    assert found["candidate"] == chosen
+
+
+def test_the_standard_error_is_over_intervals_of_the_best():
+    """0.50, 0.54, 0.48, 0.52: mean 0.51, variance 0.002 / 3, error 0.0129."""
+    found = training.select({"simple": [0.7] * 4, "complex": [0.50, 0.54, 0.48, 0.52]}, ORDER, FLOOR)
+    assert found["standard_error"] == pytest.approx(math.sqrt(0.002 / 3 / 4))
+    assert found["reason"] == "complex is the simplest within one standard error (0.0129) of complex (0.5100)."
+
+
+def test_a_candidate_that_failed_is_left_out():
+    assert training.select({"complex": [0.5, 0.6]}, ORDER, FLOOR)["candidate"] == "complex"
+
+
+END = datetime(2024, 1, 9, tzinfo=UTC)
+DIGESTS = ["a" * 64, "b" * 64]
+
+
+def version(spec=SPEC, candidate=SPEC.candidates[0], digests=DIGESTS, end=END, libraries=LIBRARIES) -> str:
+    return training.version_id(spec, candidate, digests, end, libraries)
+
+
+def test_the_same_inputs_make_the_same_version():
+    assert version() == version()
+    assert version().startswith("20240109-")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"owner": "other"}, {"purpose": "other"}, {"schedule": "5 * * * *"}, {"slices": ()}], ids=str
+)
+def test_a_field_that_does_not_enter_training_makes_no_version(changes):
+    assert version(replace(SPEC, **changes)) == version()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"spec": replace(SPEC, seed=1)},
+        {"spec": replace(SPEC, numeric=("weight",))},
+        {"candidate": SPEC.candidates[1]},
+        {"candidate": Candidate("logistic_regression", {"C": 1.0})},
+        {"digests": DIGESTS[::-1]},
+        {"libraries": {"scikit-learn": "1.9.1"}},
+    ],
+    ids=lambda changes: ", ".join(changes),
+)
+def test_what_enters_training_makes_another_version(changes):
+    assert version(**changes) != version()
+
+
+def test_a_version_is_dated_on_the_clock_of_the_spec():
+    assert version(replace(SPEC, timezone="America/New_York")).startswith("20240108-")
