@@ -1,6 +1,8 @@
 """Whole runs of retrain_flight_delays through Airflow, against S3 over HTTP: one story, told in order."""
 
 import functools
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -216,6 +218,34 @@ class TestAfterwards:
         told = world.trigger("2013-03-21", force_retrian=True)
         assert told.state == "failed"
         assert told.sections["report"]["failed"] == ["pull_snapshot"]
+
+
+class TestMessages:
+    @pytest.fixture
+    def told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Let the spec name a notifier that writes to a file, and return that file."""
+        from include.models import flight_delays
+
+        arguments = {"path": str(tmp_path / "messages")}
+        own = replace(flight_delays.SPEC, notifier="tests.run.notify.FileNotifier", notifier_arguments=arguments)
+        monkeypatch.setattr(flight_delays, "SPEC", own)
+        return tmp_path / "messages"
+
+    def test_a_decision_sends_one_message(self, world: World, told: Path) -> None:
+        world.trigger("2013-03-21")
+        (line,) = told.read_text().splitlines()
+        assert line.startswith("info: flight_delays 20130321T040000Z--20130322T040000Z: keep. ")
+        assert f"Champion: {champion(world)}." in line
+
+    def test_a_failure_sends_one_message(self, world: World, told: Path) -> None:
+        world.trigger("2013-03-21", as_of="2999-01-01T00:00:00+00:00")
+        (line,) = told.read_text().splitlines()
+        assert line.startswith("error: ")
+        assert ": failed. Failed in pull_snapshot. See that task's log; the champion goes on serving." in line
+
+    def test_a_message_that_cannot_be_sent_fails_nothing(self, world: World, told: Path) -> None:
+        told.mkdir()
+        assert world.trigger("2013-03-21").state == "success"
 
 
 TASKS = [

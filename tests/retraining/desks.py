@@ -1,0 +1,50 @@
+"""Registries for tests: versions of a few bytes, promoted one after the other, and what can befall them."""
+
+import json
+from datetime import UTC, datetime
+
+from include.retraining import registry, signing
+from include.retraining.registry import ARTIFACT, CARD, Registry
+from include.retraining.store import Store
+from tests.retraining import toy
+
+AS_OF = datetime(2024, 2, 1, tzinfo=UTC)
+ABOUT = {"candidate": "logistic_regression", "libraries": registry.library_versions(), "asked_by": "ann"}
+FOREIGN = signing.Keyring("key-1", {"key-1": "f" * 40})
+
+
+def register(desk: Registry, version: str, artifact: bytes = b"x", card: bytes = b"# card") -> str:
+    desk.register(version, {ARTIFACT: artifact, CARD: card}, ABOUT)
+    return version
+
+
+def promotion(nonce: str = "nonce") -> dict[str, str]:
+    about = {"action": "promote", "reason": "better", "actor": "ann", "verdict_sha256": "v" * 64, "run": "parcels/r/"}
+    return {**about, "nonce": nonce}
+
+
+def promoted(desk: Registry, count: int) -> list[str]:
+    """Promote so many versions one after the other, and return them."""
+    versions = [f"20240201-{number:012d}" for number in range(1, count + 1)]
+    for number, version in enumerate(versions):
+        register(desk, version)
+        desk.promote(version, number, AS_OF + number * toy.DAY, promotion(f"nonce {number}"))
+    return versions
+
+
+def objects(store: Store) -> dict[str, bytes]:
+    """Return everything that a store holds."""
+    return {found.key: store.get(found.key) for found in store.list("")}
+
+
+def flip(data: bytes) -> bytes:
+    return data[:50] + bytes([data[50] ^ 1]) + data[51:]
+
+
+def unsigned(data: bytes) -> bytes:
+    return signing.canonical({name: held for name, held in json.loads(data).items() if name != "signature"})
+
+
+def resigned(data: bytes) -> bytes:
+    """Return content signed under our key's id by somebody who has not our secret."""
+    return signing.canonical(signing.sign(json.loads(data), FOREIGN))
