@@ -34,7 +34,10 @@ FORM = {
     ),
     "refresh": Param(False, type="boolean", title="Refresh", section="Run", description="Pull every interval again."),
     "dry_run": Param(False, type="boolean", title="Dry run", section="Run", description="Everything but promotion."),
-    "reason": Param("", type="string", title="Reason", section="Run", description="Kept in the manifest and the log."),
+    "reason": Param(
+        None, type=["null", "string"], title="Reason", section="Run",  # the form refuses an empty text
+        description="Kept with the run and in the challenger's manifest.",
+    ),
 }  # fmt: skip
 # Bad input and defects fail at once; servers that do not answer, and killed tasks, are tried again.
 SAME = [BadInput, ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError]

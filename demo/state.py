@@ -32,7 +32,7 @@ def write_goal(path: Path, goal: Goal) -> None:
 @contextlib.contextmanager
 def sole_owner(folder: Path) -> Iterator[None]:
     """Keep a second demo out of a state folder; the system frees the lock when this process ends, however it does."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # secrets, real rows and logs of one person
     with (folder / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

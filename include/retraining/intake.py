@@ -17,7 +17,7 @@ from include.retraining.store import Store
 from include.retraining.windows import Interval, Window
 
 PULLERS = 4
-FORM = {"as_of": None, "force_retrain": False, "refresh": False, "dry_run": False, "reason": ""}
+FORM = {"as_of": None, "force_retrain": False, "refresh": False, "dry_run": False, "reason": None}
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ def resolve(spec: ModelSpec, trigger: Trigger, now: datetime, data_until: dateti
     if asked:
         return _window(spec, windows.check_as_of(_moment(asked), limit))
     if trigger.kind in {"scheduled", "backfill"} and trigger.interval is not None:
-        found = _window(spec, trigger.interval.end)
-        return Window(found.as_of, trigger.interval, found.training, found.holdout)
+        return _exact(spec, trigger.interval, limit)
     newest = windows.newest_end(spec.timetable, now, data_until)
     return _window(spec, newest if trigger.interval is None else min(newest, trigger.interval.end))
 
@@ -154,6 +153,15 @@ def _gather(pull_: Pull, interval: Interval, is_labelled: bool, *, refresh: bool
     if is_labelled:
         labels = snapshots.freeze_labels(store, keyring, spec, interval, as_of, frame)
     return snapshot, labels
+
+
+def _exact(spec: ModelSpec, interval: Interval, limit: datetime) -> Window:
+    """Return the window of exactly this interval; of an interval beyond the data nothing is known, so it is empty."""
+    known_until = limit if spec.end is None else min(limit, spec.end)
+    if interval.end > known_until:
+        return Window(interval.end, interval, (), ())
+    found = _window(spec, interval.end)
+    return Window(found.as_of, interval, found.training, found.holdout)
 
 
 def _window(spec: ModelSpec, as_of: datetime) -> Window:

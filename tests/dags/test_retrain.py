@@ -73,7 +73,7 @@ def test_the_form_has_a_default_for_every_field(dag) -> None:
         "force_retrain": False,
         "refresh": False,
         "dry_run": False,
-        "reason": "",
+        "reason": None,
     }
 
 

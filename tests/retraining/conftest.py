@@ -16,6 +16,12 @@ settings.register_profile("house", max_examples=60, deadline=None, derandomize=T
 settings.load_profile("house")
 
 
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    """Let the folder store be as it is, only without the wait until every write is on the disk."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
 @pytest.fixture
 def proxied(s3_settings, s3_server) -> Iterator[tuple[s3.S3Store, ThreadingHTTPServer]]:
     """Return a store that reaches the real server through a proxy whose ``fault`` a test sets."""

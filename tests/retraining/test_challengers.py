@@ -1,0 +1,207 @@
+"""Challengers: trained once per input, chosen, and registered as exactly one version."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.retraining import challengers, keys, signing
+from include.retraining.errors import DataError, IntegrityError, ObjectMissing
+from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, Registry
+from include.retraining.spec import Candidate
+from tests.retraining import toy
+from tests.retraining.desks import objects
+
+SPEC = replace(
+    toy.spec(), candidates=(Candidate("logistic_regression"), Candidate("hist_gradient_boosting", {"max_iter": 5}))
+)
+FRAMES = [toy.rows(number) for number in range(12)]
+SIMPLE, COMPLEX = (one.name for one in SPEC.candidates)
+
+
+@pytest.fixture
+def desk(store, keyring) -> Registry:
+    """Return an empty registry in a folder."""
+    return Registry(store, keyring, "parcels")
+
+
+@pytest.fixture
+def inputs(desk, keyring):
+    """Return a run that is pinned on twelve days."""
+    return toy.pin(desk.store, keyring, SPEC, FRAMES)
+
+
+def train(desk: Registry, inputs, name: str = SIMPLE, spec=SPEC, validation=toy.PASSED) -> str:
+    return challengers.train(desk, spec, inputs, validation, name)
+
+
+def select(desk: Registry, inputs, *versions: str, spec=SPEC) -> dict[str, object]:
+    return challengers.select(desk, spec, inputs, toy.PASSED, versions)
+
+
+def test_a_candidate_is_stored_under_its_version_with_its_losses(desk, inputs):
+    version = train(desk, inputs)
+    manifest = challengers._candidate(desk, version)
+    assert version.startswith("20240109-"), "the day on which its training window ends"
+    assert (manifest["candidate"], manifest["rows"], len(manifest["intervals"])) == (SIMPLE, 8 * toy.ROWS, 8)
+    assert len(manifest["fold_losses"]) == len(manifest["floor_losses"]) == 3
+    assert manifest["missing_shares"]["distance"] == pytest.approx(FRAMES[0]["distance"].isna().mean())
+
+
+def test_training_again_finds_it_trained(desk, inputs):
+    version, before = train(desk, inputs), objects(desk.store)
+    assert train(desk, inputs) == version
+    assert objects(desk.store) == before
+
+
+def test_another_run_on_the_same_rows_makes_the_same_version(desk, inputs, keyring):
+    other = toy.pin(desk.store, keyring, SPEC, FRAMES, run="another", actor="bob", reason="again")
+    assert train(desk, other) == train(desk, inputs)
+
+
+def test_an_unrelated_field_makes_no_version_and_a_training_field_does(desk, inputs):
+    version = train(desk, inputs)
+    assert train(desk, inputs, spec=replace(SPEC, owner="other")) == version
+    assert train(desk, inputs, spec=replace(SPEC, seed=1)) != version
+
+
+def test_other_rows_and_refused_intervals_make_other_versions(desk, inputs, keyring):
+    other = toy.pin(desk.store, keyring, SPEC, [toy.rows(0, seed=1), *FRAMES[1:]], run="other")
+    refused = {**toy.PASSED, "refused": {keys.span(toy.day(0)): "Refused."}}
+    assert len({train(desk, inputs), train(desk, other), train(desk, inputs, validation=refused)}) == 3
+
+
+def test_nothing_is_trained_on_the_holdout(desk, inputs, keyring):
+    changed = [*FRAMES[:8], *(frame.assign(late=1 - frame["late"]) for frame in FRAMES[8:])]
+    other = toy.pin(desk.store, keyring, SPEC, changed, run="other")
+    assert other.intervals("holdout")[0] == toy.day(8)
+    assert train(desk, other) == train(desk, inputs)
+
+
+def test_a_challenger_is_registered_with_all_its_files(desk, inputs):
+    found = select(desk, inputs, train(desk, inputs, SIMPLE), train(desk, inputs, COMPLEX))
+    manifest = desk.manifest(found["version"])
+    assert desk.versions() == [found["version"]]
+    assert set(manifest["files"]) == {ARTIFACT, BASELINE, CARD}
+    assert (manifest["asked_by"], manifest["run"], manifest["candidate"]) == ("ann", inputs.prefix, found["candidate"])
+    assert manifest["digests"][keys.span(toy.day(0))] == [
+        inputs.snapshot(toy.day(0)).sha256,
+        inputs.labels(toy.day(0)).sha256,
+    ]
+    assert found["base_rate"] == pytest.approx(pd.concat(FRAMES[:8])["late"].mean())
+    assert desk.load(found["version"])
+
+
+def test_selecting_again_changes_nothing(desk, inputs):
+    versions = train(desk, inputs, SIMPLE), train(desk, inputs, COMPLEX)
+    first, before = select(desk, inputs, *versions), objects(desk.store)
+    assert select(desk, inputs, *versions) == first
+    assert objects(desk.store) == before
+
+
+def test_another_person_who_asks_for_the_same_training_gets_the_same_version(desk, inputs, keyring):
+    """Two runs of one interval at once, or one after the other: one version, and who asked first stays named."""
+    first = select(desk, inputs, train(desk, inputs))
+    other = toy.pin(desk.store, keyring, SPEC, FRAMES, run="another", actor="bob", reason="again")
+    second = select(desk, other, train(desk, other), spec=replace(SPEC, owner="other"))
+    assert second["version"] == first["version"]
+    assert desk.manifest(first["version"])["asked_by"] == "ann"
+
+
+def test_a_registration_that_was_cut_short_is_finished_by_another_run(desk, inputs, keyring):
+    """Killed before the manifest: what lies there already is the same, whoever asks next."""
+    version = select(desk, inputs, train(desk, inputs))["version"]
+    desk.store.delete(keys.version("parcels", version, MANIFEST))
+    other = toy.pin(desk.store, keyring, SPEC, FRAMES, run="another", actor="bob")
+    assert select(desk, other, train(desk, other))["version"] == version
+    assert desk.manifest(version)["asked_by"] == "bob"
+
+
+def test_one_candidate_is_enough(desk, inputs):
+    assert select(desk, inputs, train(desk, inputs, COMPLEX))["candidate"] == COMPLEX
+
+
+def test_where_no_candidate_beats_the_base_rate_nothing_is_registered(desk, keyring):
+    """The world turned round: what was late is on time in all that the folds are judged on."""
+    turned = [*FRAMES[:5], *(frame.assign(late=1 - frame["late"]) for frame in FRAMES[5:])]
+    inputs = toy.pin(desk.store, keyring, SPEC, turned)
+    found = select(desk, inputs, train(desk, inputs, SIMPLE))
+    assert found["version"] is None
+    assert found["reason"].startswith("No candidate beats the base rate")
+    assert desk.versions() == []
+
+
+def test_a_feature_without_any_value_is_dropped_and_named(desk, keyring):
+    inputs = toy.pin(desk.store, keyring, SPEC, [frame.assign(distance=np.nan) for frame in FRAMES])
+    version = select(desk, inputs, train(desk, inputs))["version"]
+    manifest = desk.manifest(version)
+    assert manifest["treatment"]["dropped"] == ["distance"]
+    assert "distance" not in manifest["features"]
+    assert b"Dropped because no training row had a value: distance." in desk.file(version, CARD)
+
+
+WRONG = {
+    "one class": (lambda frame: frame.assign(late=0.0), r"Label 'late' takes the values \[0.0\] in \d+ training rows"),
+    "text": (lambda frame: frame.assign(weight="heavy"), "Feature 'weight' is not numeric"),
+    "too few labels": (lambda frame: frame[:29], "None of 8 training intervals has 30 known labels"),
+    "doubled keys": (lambda frame: pd.concat([frame, frame[:1]]), r"1 rows and 1 labels of parcels have the key"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), WRONG.values(), ids=WRONG)
+def test_rows_that_cannot_be_trained_on_leave_the_store_as_it_was(desk, keyring, damage, message):
+    inputs = toy.pin(desk.store, keyring, SPEC, [damage(frame) for frame in FRAMES])
+    before = objects(desk.store)
+    with pytest.raises(DataError, match=message):
+        train(desk, inputs)
+    assert objects(desk.store) == before
+
+
+def test_when_validation_refused_everything_there_is_nothing_to_train_on(desk, inputs):
+    refused = {**toy.PASSED, "refused": {keys.span(one): "Refused." for one in inputs.intervals("training")}}
+    with pytest.raises(DataError, match=r"No validated, labelled interval is left to train on\. See which"):
+        train(desk, inputs, validation=refused)
+
+
+def test_a_corrupted_snapshot_stops_training(desk, inputs):
+    key = inputs.snapshot(toy.day(2)).key
+    desk.store.put(key, b"x")
+    with pytest.raises(IntegrityError, match=f"{key} has 1 bytes"):
+        train(desk, inputs)
+
+
+def altered(data: bytes) -> bytes:
+    return signing.canonical({**json.loads(data), "fold_losses": [0.0, 0.0, 0.0]})
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "message"),
+    [
+        (ARTIFACT, lambda data: data[:-1], "model.joblib has .* bytes, its manifest says"),
+        (MANIFEST, altered, "manifest.json: the signature does not match"),
+    ],
+    ids=["truncated artifact", "altered losses"],
+)
+def test_a_damaged_candidate_is_never_registered(desk, inputs, name, damage, message):
+    version = train(desk, inputs)
+    key = keys.candidate("parcels", version, name)
+    desk.store.put(key, damage(desk.store.get(key)))
+    with pytest.raises(IntegrityError, match=message):
+        select(desk, inputs, version)
+    assert desk.versions() == []
+
+
+def test_a_candidate_that_was_copied_under_another_id_is_refused(desk, inputs):
+    version, other = train(desk, inputs), "20240109-ffffffffffff"
+    for name in (ARTIFACT, MANIFEST):
+        data = desk.store.get(keys.candidate("parcels", version, name))
+        desk.store.put(keys.candidate("parcels", other, name), data)
+    with pytest.raises(IntegrityError, match=f"{other}/manifest.json describes {version}: it was copied there"):
+        select(desk, inputs, other)
+
+
+def test_a_candidate_that_is_gone_is_told(desk, inputs):
+    with pytest.raises(ObjectMissing, match="There is no object parcels/candidates/20240109-ffffffffffff/manifest"):
+        select(desk, inputs, "20240109-ffffffffffff")

@@ -1,0 +1,53 @@
+"""The model card says what a version is for, what it saw and how it was chosen."""
+
+from include.retraining import model_card
+from tests.retraining import toy
+
+ABOUT = {
+    "candidate": "logistic_regression",
+    "rows": 480,
+    "intervals": ["a", "b"],
+    "base_rate": 0.4321,
+    "training_window": {"start": "2024-01-01T00:00:00+00:00", "end": "2024-01-09T00:00:00+00:00"},
+    "selection": {"reason": "It is the simplest.", "losses": {"logistic_regression": 0.5}, "floor_loss": 0.69},
+    "treatment": {"kept": ["weight"], "dropped": ["distance"], "low": [1.0], "high": [19.5], "medians": [10.0]},
+    "features": ["weight", "region", "carrier"],
+    "missing_shares": {"weight": 0.0, "distance": 1.0},
+    "libraries": {"scikit-learn": "1.9.0"},
+}
+CARD = model_card.render(toy.spec(), "20240109-0123456789ab", ABOUT)
+
+
+def test_it_opens_with_the_version_and_the_purpose():
+    assert CARD.startswith("# parcels 20240109-0123456789ab\n\nTell which parcels will be late.\n")
+
+
+def test_it_says_what_was_seen_and_how_it_was_chosen():
+    for said in (
+        "480 rows of 2 intervals, 2024-01-01T00:00:00+00:00 to 2024-01-09T00:00:00+00:00, end excluded",
+        "base rate 0.4321",
+        "logistic_regression. It is the simplest.",
+        "logistic_regression 0.5000; base rate alone 0.6900",
+        "`late`, known 1 day, 0:00:00 after an interval's end",
+        "3 kept: weight, region, carrier.",
+        "| weight | 1 | 10 | 19.5 |",
+        "Largest missing shares in training: distance 100.0%, weight 0.0%.",
+        "scikit-learn 1.9.0",
+    ):
+        assert said in CARD
+
+
+def test_a_feature_without_any_value_is_named():
+    assert "Dropped because no training row had a value: distance." in CARD
+
+
+def test_nothing_dropped_is_said_too():
+    treated = {**ABOUT["treatment"], "dropped": []}
+    card = model_card.render(toy.spec(), "v", {**ABOUT, "treatment": treated})
+    assert "Dropped because no training row had a value: none." in card
+
+
+def test_the_same_training_has_the_same_card_whoever_asked():
+    """Two runs that train one version at once must write one card."""
+    asked = [{**ABOUT, "asked_by": name, "reason": name, "run": name} for name in ("ann", "bob")]
+    assert len({model_card.render(toy.spec(), "v", about) for about in asked}) == 1

@@ -1,0 +1,200 @@
+"""Scoring: what was live is scored on what it served, both contenders on the same rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.retraining import drift, keys, records, registry, scoring, signing, training
+from include.retraining.errors import DataError, IntegrityError
+from include.retraining.registry import ARTIFACT, BASELINE, Registry
+from tests.retraining import toy
+from tests.retraining.desks import promotion
+
+SPEC = toy.spec()
+FRAMES = [toy.rows(number) for number in range(12)]
+
+
+class Guess:
+    """An estimator that always says the same."""
+
+    def __init__(self, chance: float) -> None:
+        self.chance = chance
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        return np.column_stack([1 - np.full(len(rows), self.chance), np.full(len(rows), self.chance)])
+
+
+@pytest.fixture
+def desk(store, keyring) -> Registry:
+    """Return an empty registry in a folder."""
+    return Registry(store, keyring, "parcels")
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, dict[str, bytes]]:
+    """Return the files of two versions, fitted on other rows."""
+    made = {}
+    for number, name in enumerate(("20240105-00000000000a", "20240105-00000000000b")):
+        days = FRAMES[number : number + 8]
+        fitted = training.fit(SPEC.candidates[0], pd.concat(days, ignore_index=True), SPEC)
+        made[name] = {ARTIFACT: training.dump(fitted), BASELINE: signing.canonical(drift.sketch(days, SPEC))}
+    return made
+
+
+FIRST, SECOND = "20240105-00000000000a", "20240105-00000000000b"
+
+
+def serve(desk: Registry, files: dict[str, dict[str, bytes]], *since: tuple[str, int]) -> int:
+    """Promote versions from the start of given days on, and return the log's last number."""
+    for base, (version, day) in enumerate(since):
+        desk.register(version, files[version], {"libraries": registry.library_versions()})
+        desk.promote(version, base, toy.day(day).start, promotion(f"{version}"))
+    return len(since)
+
+
+def test_rows_are_joined_with_their_known_labels_by_interval(desk, keyring):
+    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES)
+    found = scoring.labelled_rows(desk.store, SPEC, inputs, inputs.intervals("holdout"))
+    assert list(found) == [toy.day(number) for number in (8, 9, 10)]
+    assert found[toy.day(8)]["late"].tolist() == FRAMES[8]["late"].tolist()
+
+
+@pytest.mark.parametrize(("rows", "scored"), [(29, False), (30, True)])
+def test_an_interval_with_too_few_labels_is_left_out(desk, keyring, rows, scored):
+    frames = [*FRAMES[:9], FRAMES[9][:rows], *FRAMES[10:]]
+    inputs = toy.pin(desk.store, keyring, SPEC, frames)
+    found = scoring.labelled_rows(desk.store, SPEC, inputs, inputs.intervals("holdout"))
+    assert (toy.day(9) in found) == scored
+
+
+def test_void_labels_are_not_scored(desk, keyring):
+    frames = [frame.assign(void=[1.0] * 10 + [0.0] * 50) for frame in FRAMES]
+    inputs = toy.pin(desk.store, keyring, SPEC, frames)
+    assert {len(one) for one in scoring.labelled_rows(desk.store, SPEC, inputs, [toy.day(3)]).values()} == {50}
+
+
+def test_refused_intervals_are_not_usable(desk, keyring):
+    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES)
+    refused = {"refused": {keys.span(toy.day(9)): "Refused: too late."}}
+    assert scoring.usable(inputs, refused, "holdout") == [toy.day(8), toy.day(10)]
+    assert len(scoring.usable(inputs, refused, "training")) == 8
+
+
+def test_a_corrupted_snapshot_is_found_before_it_is_scored(desk, keyring):
+    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES)
+    key = inputs.snapshot(toy.day(8)).key
+    desk.store.put(key, desk.store.get(key)[:-4])
+    with pytest.raises(IntegrityError, match=f"{key} has .* bytes, its manifest says"):
+        scoring.labelled_rows(desk.store, SPEC, inputs, inputs.intervals("holdout"))
+
+
+def test_each_interval_has_one_line_oldest_first():
+    rows = {toy.day(number): FRAMES[number] for number in (3, 1, 2)}
+    lines = scoring.score_each(Guess(0.5), rows, SPEC)
+    assert [line["span"] for line in lines] == [keys.span(toy.day(number)) for number in (1, 2, 3)]
+    assert [line["log_loss"] for line in lines] == pytest.approx([np.log(2)] * 3)
+
+
+def test_a_contender_is_scored_by_interval_and_by_slice():
+    found = scoring.score_contender(Guess(0.5), {toy.day(0): FRAMES[0]}, SPEC)
+    span = keys.span(toy.day(0))
+    assert found.losses == {span: pytest.approx(np.log(2))}
+    assert set(found.slices) == {"region=north", "region=south"}
+    assert found.slices["region=north"] == {span: pytest.approx(np.log(2))}
+
+
+def test_the_floor_is_the_base_rate_of_the_training_window():
+    """Half of the labels at a base rate of 0.8: -(ln 0.8 + ln 0.2) / 2."""
+    rows = {toy.day(0): FRAMES[0][:4].assign(late=[0.0, 1.0, 0.0, 1.0])}
+    assert scoring.floor_losses(rows, SPEC, 0.8) == {
+        keys.span(toy.day(0)): pytest.approx(-(np.log(0.8) + np.log(0.2)) / 2)
+    }
+
+
+def test_without_a_champion_there_is_nothing_to_evaluate(desk, keyring):
+    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES)
+    found = scoring.evaluate(desk, SPEC, inputs, toy.PASSED)
+    assert (found["champion"], found["intervals"], found["sentence"]) == (None, [], "No version was live.")
+
+
+def test_each_interval_is_scored_with_the_version_that_was_live_when_it_began(desk, keyring, files):
+    base = serve(desk, files, (FIRST, 6), (SECOND, 9))
+    found = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), toy.PASSED)
+    served = {line["span"]: line["version"] for line in found["intervals"]}
+    expected = {6: FIRST, 7: FIRST, 8: FIRST, 9: SECOND, 10: SECOND}
+    assert served == {keys.span(toy.day(number)): version for number, version in expected.items()}
+    assert (found["champion"], found["entry"], len(found["recent_losses"])) == (SECOND, 2, 2)
+    assert found["drift"]["answer"] == "stable"
+    assert signing.canonical(found)
+
+
+def test_an_interval_is_evaluated_once(desk, keyring, files):
+    base = serve(desk, files, (FIRST, 6))
+    earlier = toy.pin(desk.store, keyring, SPEC, FRAMES[:-1], base=base, run="earlier")
+    found = scoring.evaluate(desk, SPEC, earlier, toy.PASSED)
+    records.write_section(desk.store, earlier.prefix, "evaluation", found)
+    report = {"as_of": earlier.content["as_of"], "base": base, "dry_run": False, "answer": "keep"}
+    records.write_section(desk.store, earlier.prefix, "report", report)
+    later = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), toy.PASSED)
+    assert [line["span"] for line in later["intervals"]] == [keys.span(toy.day(10))]
+    assert len(later["recent_losses"]) == 5, "earlier records are remembered"
+    assert later["newest_loss"] == later["intervals"][-1]["log_loss"]
+
+
+def test_a_refused_interval_is_not_evaluated(desk, keyring, files):
+    base = serve(desk, files, (FIRST, 6))
+    refused = {"refused": {keys.span(toy.day(8)): "Refused."}}
+    found = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), refused)
+    assert keys.span(toy.day(8)) not in {line["span"] for line in found["intervals"]}
+
+
+def test_a_first_served_interval_that_is_not_labelled_yet_leaves_no_loss(desk, keyring, files):
+    base = serve(desk, files, (FIRST, 11))
+    found = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), toy.PASSED)
+    assert (found["intervals"], found["newest_loss"], found["recent"]) == ([], None, {})
+    assert found["sentence"] == f"Champion {FIRST}: no interval became labelled since the last evaluation."
+
+
+def test_drift_compares_with_the_interval_before_only_for_the_same_champion(desk, keyring, files):
+    heavy = [*FRAMES[:-1], FRAMES[-1].assign(weight=99.0)]
+    base = serve(desk, files, (FIRST, 6))
+    earlier = toy.pin(desk.store, keyring, SPEC, FRAMES[:-1], base=base, run="earlier")
+    report = {"as_of": earlier.content["as_of"], "base": base, "dry_run": False, "answer": "keep"}
+    for champion, answer in ((SECOND, "shifted"), (FIRST, "alarm")):
+        told = {"champion": champion, "drift": {"shifted": ["weight"]}, "intervals": []}
+        records.write_section(desk.store, earlier.prefix, "evaluation", told)
+        records.write_section(desk.store, earlier.prefix, "report", report)
+        inputs = toy.pin(desk.store, keyring, SPEC, heavy, base=base)
+        assert scoring.evaluate(desk, SPEC, inputs, toy.PASSED)["drift"]["answer"] == answer
+
+
+def test_rows_that_the_champion_cannot_score_are_told(desk, keyring, files):
+    base = serve(desk, files, (FIRST, 6))
+    frames = [*FRAMES[:8], FRAMES[8].assign(weight="heavy"), *FRAMES[9:]]
+    with pytest.raises(DataError, match=r"Feature 'weight' is not numeric.*Mend the query"):
+        scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, frames, base=base), toy.PASSED)
+
+
+def test_a_corrupted_champion_is_never_scored(desk, keyring, files):
+    base = serve(desk, files, (FIRST, 6))
+    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES, base=base)
+    desk.store.put(keys.version("parcels", FIRST, ARTIFACT), b"x")
+    with pytest.raises(IntegrityError, match=r"model.joblib has 1 bytes, its manifest says"):
+        scoring.evaluate(desk, SPEC, inputs, toy.PASSED)
+
+
+def test_the_reference_is_what_the_champion_did_on_the_holdout_it_was_chosen_on(desk, keyring, files):
+    verdict = {"challenger": {"version": FIRST, "losses": {"a": 0.5, "b": 0.6}}}
+    run = keys.run("parcels", toy.day(5), "chosen")
+    records.write_section(desk.store, run, "verdict", verdict)
+    desk.register(FIRST, files[FIRST], {"libraries": registry.library_versions()})
+    desk.promote(FIRST, 0, toy.day(6).start, {**promotion(), "run": run})
+    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES, base=1)
+    assert scoring.evaluate(desk, SPEC, inputs, toy.PASSED)["reference_losses"] == [0.5, 0.6]
+
+
+def test_a_run_behind_a_later_champion_scores_who_was_live_then(desk, keyring, files):
+    base = serve(desk, files, (FIRST, 6), (SECOND, 40))
+    found = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), toy.PASSED)
+    assert found["champion"] == FIRST
+    assert {line["version"] for line in found["intervals"]} == {FIRST}
