@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 HOME = Path(tempfile.mkdtemp(prefix="retraining-tests-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when scikit-learn is loaded: threads that wait must not spin
 # Airflow reads these when it is first imported, so they stand before any test module is.
 os.environ.update(
     {

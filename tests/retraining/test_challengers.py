@@ -17,7 +17,7 @@ from tests.retraining.desks import objects
 SPEC = replace(
     toy.spec(), candidates=(Candidate("logistic_regression"), Candidate("hist_gradient_boosting", {"max_iter": 5}))
 )
-FRAMES = [toy.rows(number) for number in range(12)]
+FRAMES = [toy.rows(number) for number in range(9)]
 SIMPLE, COMPLEX = (one.name for one in SPEC.candidates)
 
 
@@ -29,7 +29,7 @@ def desk(store, keyring) -> Registry:
 
 @pytest.fixture
 def inputs(desk, keyring):
-    """Return a run that is pinned on twelve days."""
+    """Return a run that is pinned on nine days."""
     return toy.pin(desk.store, keyring, SPEC, FRAMES)
 
 
@@ -44,8 +44,8 @@ def select(desk: Registry, inputs, *versions: str, spec=SPEC) -> dict[str, objec
 def test_a_candidate_is_stored_under_its_version_with_its_losses(desk, inputs):
     version = train(desk, inputs)
     manifest = challengers._candidate(desk, version)
-    assert version.startswith("20240109-"), "the day on which its training window ends"
-    assert (manifest["candidate"], manifest["rows"], len(manifest["intervals"])) == (SIMPLE, 8 * toy.ROWS, 8)
+    assert version.startswith("20240106-"), "the day on which its training window ends"
+    assert (manifest["candidate"], manifest["rows"], len(manifest["intervals"])) == (SIMPLE, 5 * toy.ROWS, 5)
     assert len(manifest["fold_losses"]) == len(manifest["floor_losses"]) == 3
     assert manifest["missing_shares"]["distance"] == pytest.approx(FRAMES[0]["distance"].isna().mean())
 
@@ -74,9 +74,9 @@ def test_other_rows_and_refused_intervals_make_other_versions(desk, inputs, keyr
 
 
 def test_nothing_is_trained_on_the_holdout(desk, inputs, keyring):
-    changed = [*FRAMES[:8], *(frame.assign(late=1 - frame["late"]) for frame in FRAMES[8:])]
+    changed = [*FRAMES[:5], *(frame.assign(late=1 - frame["late"]) for frame in FRAMES[5:])]
     other = toy.pin(desk.store, keyring, SPEC, changed, run="other")
-    assert other.intervals("holdout")[0] == toy.day(8)
+    assert other.intervals("holdout")[0] == toy.day(5)
     assert train(desk, other) == train(desk, inputs)
 
 
@@ -90,7 +90,7 @@ def test_a_challenger_is_registered_with_all_its_files(desk, inputs):
         inputs.snapshot(toy.day(0)).sha256,
         inputs.labels(toy.day(0)).sha256,
     ]
-    assert found["base_rate"] == pytest.approx(pd.concat(FRAMES[:8])["late"].mean())
+    assert found["base_rate"] == pytest.approx(pd.concat(FRAMES[:5])["late"].mean())
     assert desk.load(found["version"])
 
 
@@ -125,7 +125,7 @@ def test_one_candidate_is_enough(desk, inputs):
 
 def test_where_no_candidate_beats_the_base_rate_nothing_is_registered(desk, keyring):
     """The world turned round: what was late is on time in all that the folds are judged on."""
-    turned = [*FRAMES[:5], *(frame.assign(late=1 - frame["late"]) for frame in FRAMES[5:])]
+    turned = [*FRAMES[:2], *(frame.assign(late=1 - frame["late"]) for frame in FRAMES[2:])]
     inputs = toy.pin(desk.store, keyring, SPEC, turned)
     found = select(desk, inputs, train(desk, inputs, SIMPLE))
     assert found["version"] is None
@@ -145,7 +145,7 @@ def test_a_feature_without_any_value_is_dropped_and_named(desk, keyring):
 WRONG = {
     "one class": (lambda frame: frame.assign(late=0.0), r"Label 'late' takes the values \[0.0\] in \d+ training rows"),
     "text": (lambda frame: frame.assign(weight="heavy"), "Feature 'weight' is not numeric"),
-    "too few labels": (lambda frame: frame[:29], "None of 8 training intervals has 30 known labels"),
+    "too few labels": (lambda frame: frame[:29], "None of 5 training intervals has 30 known labels"),
     "doubled keys": (lambda frame: pd.concat([frame, frame[:1]]), r"1 rows and 1 labels of parcels have the key"),
 }
 
@@ -194,7 +194,7 @@ def test_a_damaged_candidate_is_never_registered(desk, inputs, name, damage, mes
 
 
 def test_a_candidate_that_was_copied_under_another_id_is_refused(desk, inputs):
-    version, other = train(desk, inputs), "20240109-ffffffffffff"
+    version, other = train(desk, inputs), "20240106-ffffffffffff"
     for name in (ARTIFACT, MANIFEST):
         data = desk.store.get(keys.candidate("parcels", version, name))
         desk.store.put(keys.candidate("parcels", other, name), data)
@@ -203,5 +203,5 @@ def test_a_candidate_that_was_copied_under_another_id_is_refused(desk, inputs):
 
 
 def test_a_candidate_that_is_gone_is_told(desk, inputs):
-    with pytest.raises(ObjectMissing, match="There is no object parcels/candidates/20240109-ffffffffffff/manifest"):
-        select(desk, inputs, "20240109-ffffffffffff")
+    with pytest.raises(ObjectMissing, match="There is no object parcels/candidates/20240106-ffffffffffff/manifest"):
+        select(desk, inputs, "20240106-ffffffffffff")
