@@ -16,13 +16,12 @@ def render(spec: ModelSpec, version: str, about: dict[str, Any]) -> str:
     about : dict
         What the manifest will say of the training.
     """
-    window, choice, treated = about["training_window"], about["selection"], about["treatment"]
-    missing = sorted(about["missing_shares"].items(), key=lambda one: -one[1])
-    lines = [
-        f"# {spec.name} {version}",
-        "",
-        spec.purpose,
-        "",
+    return "\n".join([f"# {spec.name} {version}", "", spec.purpose, "", *_training(spec, about), *_features(about)])
+
+
+def _training(spec: ModelSpec, about: dict[str, Any]) -> list[str]:
+    window, choice = about["training_window"], about["selection"]
+    return [
         f"- **Owner:** {spec.owner}",
         f"- **Label:** `{spec.label}`, known {spec.label_delay} after an interval's end",
         f"- **Candidate:** {about['candidate']}. {choice['reason']}",
@@ -30,6 +29,13 @@ def render(spec: ModelSpec, version: str, about: dict[str, Any]) -> str:
         f"{window['start']} to {window['end']}, end excluded; base rate {about['base_rate']:.4f}",
         f"- **Log loss over temporal folds:** {_losses(choice['losses'])}; base rate alone {choice['floor_loss']:.4f}",
         "",
+    ]
+
+
+def _features(about: dict[str, Any]) -> list[str]:
+    treated = about["treatment"]
+    missing = sorted(about["missing_shares"].items(), key=lambda one: -one[1])
+    return [
         "## Features",
         "",
         f"{len(about['features'])} kept: {', '.join(about['features'])}.",
@@ -51,7 +57,6 @@ def render(spec: ModelSpec, version: str, about: dict[str, Any]) -> str:
         ", ".join(f"{name} {found}" for name, found in about["libraries"].items()),
         "",
     ]
-    return "\n".join(lines)
 
 
 def _losses(losses: dict[str, float]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.retraining import steps
+from include.retraining import errors, steps
 from tests.conftest import ROOT
 from tests.run.conftest import load_dag
 
@@ -65,6 +65,22 @@ def test_every_task_retries_servers_but_not_bad_input(dag) -> None:
     for task in dag.tasks:
         assert task.retries >= 2, task.task_id
         assert task.retry_policy is not None, task.task_id
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (errors.DataError("wrong rows"), "fail"),
+        (errors.ValidationBlocked("critical"), "fail"),
+        (errors.IntegrityError("altered"), "fail"),
+        (KeyError("a defect"), "fail"),
+        (errors.Unavailable("no answer"), "default"),
+        (ConnectionError("reset"), "default"),
+    ],
+)
+def test_what_a_retry_would_find_again_fails_at_once_and_what_may_pass_is_tried_again(dag, error, action: str) -> None:
+    policy = dag.get_task("pull_snapshot").retry_policy
+    assert policy.evaluate(error, try_number=1, max_tries=3).action.value == action
 
 
 def test_the_form_has_a_default_for_every_field(dag) -> None:

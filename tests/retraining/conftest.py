@@ -1,5 +1,6 @@
 """How hypothesis looks for counterexamples here, and a store behind a network that fails on demand."""
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,9 +12,10 @@ from hypothesis import settings
 from include.retraining import s3
 from tests.retraining.proxy import Proxy
 
-# The same examples on every machine, in a few seconds.
+# The same examples on every machine, in a few seconds; HYPOTHESIS_PROFILE=deep looks for new ones, for minutes.
 settings.register_profile("house", max_examples=60, deadline=None, derandomize=True, database=None)
-settings.load_profile("house")
+settings.register_profile("deep", max_examples=2000, deadline=None, derandomize=False, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 
 @pytest.fixture(autouse=True)
