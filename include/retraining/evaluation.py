@@ -137,7 +137,8 @@ def is_clearly_higher(recent: Sequence[float], reference: Sequence[float], confi
     difference, total = float(first.mean() - second.mean()), float(sum(variances))
     if total == 0:
         return difference > 0, difference
-    freedom = total**2 / sum(part**2 / (len(side) - 1) for part, side in zip(variances, (first, second), strict=True))
+    sides = zip(variances, (first, second), strict=True)
+    freedom = 1 / sum((part / total) ** 2 / (len(side) - 1) for part, side in sides)
     low = difference - float(stats.t.ppf(confidence, freedom)) * total**0.5
     return low > 0, low
 

@@ -24,6 +24,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from include.retraining import evaluation
 from include.retraining.errors import DataError
@@ -79,7 +80,9 @@ def fit(candidate: Candidate, rows: pd.DataFrame, spec: ModelSpec) -> Pipeline:
     columns = features(rows, spec)
     try:
         pipeline = BUILDERS[candidate.name](candidate.parameters, treatment(rows, spec), spec)
-        return pipeline.fit(columns, labels)
+        # Sums depend on how many threads share them: one thread gives the same bytes on every machine.
+        with threadpool_limits(limits=1):
+            return pipeline.fit(columns, labels)
     except (ValueError, TypeError) as error:
         raise DataError(
             f"Candidate {candidate.name} cannot be trained: {error}. Check features and parameters."
@@ -129,8 +132,7 @@ def predict(estimator: Any, rows: pd.DataFrame, spec: ModelSpec) -> Floats:
 def logistic_regression(parameters: dict[str, Any], treated: Treatment, spec: ModelSpec) -> Pipeline:
     """Return an unfitted logistic regression on scaled numbers and one-hot categories.
 
-    The penalty is strong because rows of one interval share their weather and their news: what counts as evidence is
-    the number of intervals, about a thousandth of the number of rows.
+    The penalty is strong: rows of one interval share their news, so evidence grows with intervals, not with rows.
     """
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE_ROWS, sparse_output=False)
     settings = {"C": 0.005, "solver": "newton-cholesky", "max_iter": 100, **parameters}
@@ -247,8 +249,7 @@ def version_id(
 
     Parameters
     ----------
-    spec, candidate
-        Only the fields that enter training count.
+    spec, candidate : ModelSpec, Candidate
     digests : sequence of str
         Snapshot and label digests of the training window, in order.
     end : datetime

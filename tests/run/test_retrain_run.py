@@ -232,9 +232,9 @@ class TestMessages:
         return tmp_path / "messages"
 
     def test_a_decision_sends_one_message(self, world: World, told: Path) -> None:
-        world.trigger("2013-03-21")
+        answer = world.trigger("2013-03-21").sections["report"]["answer"]
         (line,) = told.read_text().splitlines()
-        assert line.startswith("info: flight_delays 20130321T040000Z--20130322T040000Z: keep. ")
+        assert line.startswith(f"info: flight_delays 20130321T040000Z--20130322T040000Z: {answer}. ")
         assert f"Champion: {champion(world)}." in line
 
     def test_a_failure_sends_one_message(self, world: World, told: Path) -> None:
