@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from include.retraining import keys
@@ -93,6 +93,9 @@ def test_any_other_text_is_no_interval(text, message):
 
 
 @given(st.text(max_size=60))
+@example("..")
+@example(".~hidden")
+@example("")
 def test_a_run_id_becomes_one_safe_segment(run_id):
     found = keys.safe(run_id)
     assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", found)

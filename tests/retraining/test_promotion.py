@@ -42,6 +42,13 @@ def test_a_clear_winner_wins_and_the_reason_has_its_numbers():
     assert found.numbers["gain"]["method"] == "moving-block bootstrap over 7 intervals"
 
 
+def test_the_bound_is_one_sided_worked_by_hand():
+    """Gains 0.1, 0.2, 0.3: mean 0.2, standard error 0.1 / sqrt(3), t(0.90, 2) = 1.885618."""
+    champion, challenger, floor = losses(0.6, 0.7, 0.8), losses(0.5, 0.5, 0.5), losses(0.9, 0.9, 0.9)
+    gain = compare(Scored(champion), Scored(challenger), floor, POLICY, 3).numbers["gain"]
+    assert gain["low"] == pytest.approx(0.2 - 1.885618 * 0.1 / 3**0.5, rel=1e-6)
+
+
 def test_the_same_losses_lose():
     assert verdict(around(0.50)) == LOSE
 

@@ -179,6 +179,13 @@ def test_fold_losses_of_the_floor_worked_by_hand():
     assert training.fold_losses(None, frames, SPEC) == pytest.approx([math.log(2)] * 3)
 
 
+def test_a_fold_is_judged_by_a_model_that_saw_only_its_past():
+    frames = [toy.rows(number) for number in range(4)]
+    past = training.fit(SPEC.candidates[0], pd.concat(frames[:-1], ignore_index=True), SPEC)
+    expected = loss(frames[-1]["late"].to_numpy(), training.predict(past, frames[-1], SPEC))
+    assert training.fold_losses(SPEC.candidates[0], frames, SPEC)[-1] == pytest.approx(expected)
+
+
 def test_what_comes_later_changes_no_earlier_fold():
     frames = [toy.rows(number) for number in range(6)]
     changed = [*frames[:-1], toy.rows(5, seed=9)]

@@ -189,6 +189,12 @@ def test_a_wrong_query_is_told_with_what_to_mend(parcels, tmp_path, query, messa
         warehouse.read(parcels, asked(tmp_path, query), toy.day(0), toy.day(1).end)
 
 
+def test_a_query_that_takes_the_end_in_is_told(parcels, tmp_path):
+    change(parcels, f"UPDATE parcels SET sent_at = '{toy.day(0).end:%Y-%m-%d %H:%M:%S.%f}' WHERE parcel = 'p000-0001'")
+    with pytest.raises(DataError, match=r"1 of 61 rows lie outside .*, end excluded|1 of 60 rows lie outside"):
+        warehouse.read(parcels, asked(tmp_path, without("< :end", "<= :end")), toy.day(0), toy.day(1).end)
+
+
 def test_parameters_in_comments_are_words(parcels, tmp_path):
     spec = asked(tmp_path, f"-- uses :nothing at 10:30\n{QUERY}")
     assert len(warehouse.read(parcels, spec, toy.day(0), toy.day(1).end)) == toy.ROWS

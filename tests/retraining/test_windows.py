@@ -135,6 +135,10 @@ def test_an_as_of_in_the_future_is_refused():
         check_as_of(at("2013-02-01T00:00:01"), at("2013-02-01"))
 
 
+def test_an_as_of_at_the_very_end_of_what_is_known_is_right():
+    assert check_as_of(at("2013-02-01"), at("2013-02-01")) == at("2013-02-01")
+
+
 def test_an_as_of_without_a_zone_is_refused():
     with pytest.raises(DataError, match="has no time zone"):
         check_as_of(datetime(2013, 2, 1), at("2013-02-01"))  # noqa: DTZ001 - the mistake under test
