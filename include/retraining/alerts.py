@@ -9,6 +9,7 @@ from airflow.sdk.bases.notifier import BaseNotifier
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.module_loading import import_string
 
+from include.retraining.errors import BadInput
 from include.retraining.spec import ModelSpec
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,13 @@ def message(spec: ModelSpec, found: dict[str, Any]) -> str:
     sentences = " ".join(found["sentences"])
     champion = f"Champion: {found['champion'] or 'none yet'}."
     return f"{spec.name} {found['interval']}: {found['answer']}. {sentences} {champion} (run {found['run']})"
+
+
+def send_last(spec: ModelSpec, found: dict[str, Any], error: Exception) -> None:
+    """Send a message about an error that no further try of this task will mend; earlier tries stay silent."""
+    task = get_current_context()["ti"]
+    if isinstance(error, BadInput) or task.try_number > task.max_tries:
+        send(spec, found)
 
 
 def send(spec: ModelSpec, found: dict[str, Any]) -> None:

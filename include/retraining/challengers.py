@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.retraining import drift, keys, model_card, registry, scoring, signing, training
+from include.retraining import drift, keys, labelling, model_card, registry, scoring, signing, training
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.records import Inputs
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, Registry
@@ -81,8 +81,8 @@ def _register(
     baseline = signing.canonical(drift.sketch(_frames(desk, spec, inputs, intervals), spec))
     about = {name: value for name, value in chosen.items() if name not in {"files", "signature", "version"}}
     about |= {"selection": choice, "asked_by": inputs.content["actor"], "reason": inputs.form["reason"]}
-    about |= {"run": inputs.prefix, "spec_sha256": inputs.content["spec_sha256"], "as_of": inputs.content["as_of"]}
-    about |= {"suite_sha256": inputs.content["suite_sha256"], "digests": _named_digests(inputs, intervals)}
+    about |= {"run": inputs.prefix, "spec_sha256": validation["spec_sha256"], "as_of": inputs.content["as_of"]}
+    about |= {"suite_sha256": validation["suite_sha256"], "digests": _named_digests(inputs, intervals)}
     card = model_card.render(spec, version, about).encode()
     return desk.register(version, {ARTIFACT: data, BASELINE: baseline, CARD: card}, about)
 
@@ -101,7 +101,7 @@ def _named_digests(inputs: Inputs, intervals: list[Interval]) -> dict[str, list[
 def _frames(desk: Registry, spec: ModelSpec, inputs: Inputs, intervals: list[Interval]) -> list[pd.DataFrame]:
     rows = scoring.labelled_rows(desk.store, spec, inputs, intervals)
     if not rows:
-        raise DataError(f"None of {len(intervals)} training intervals has {scoring.MINIMUM_ROWS} known labels.")
+        raise DataError(f"None of {len(intervals)} training intervals has {labelling.MINIMUM_ROWS} known labels.")
     return [rows[one] for one in sorted(rows)]
 
 

@@ -81,7 +81,9 @@ def bounds(values: Sequence[float], confidence: float = 0.95, seed: int = 0) -> 
     """Return the mean of one value per interval with two-sided bounds.
 
     From 7 intervals on by moving-block bootstrap, since days are autocorrelated (Künsch, The jackknife and the
-    bootstrap for general stationary observations, Annals of Statistics 17, 1989); with fewer by Student's t.
+    bootstrap for general stationary observations, Annals of Statistics 17, 1989); with fewer by Student's t. The
+    percentiles are expanded for small samples (Hesterberg, What teachers should know about the bootstrap, The American
+    Statistician 69, 2015).
 
     Parameters
     ----------
@@ -106,10 +108,11 @@ def bounds(values: Sequence[float], confidence: float = 0.95, seed: int = 0) -> 
         raise ValueError(f"Bounds need at least one interval and finite values, found {list(values)}.")
     if len(found) < MINIMUM_BLOCKS:
         return _t_bounds(found, confidence)
-    means = block_means(found, np.random.default_rng(seed))
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    method = f"moving-block bootstrap over {len(found)} intervals"
-    return Bounds(float(found.mean()), float(low), float(high), len(found), method)
+    means, count = block_means(found, np.random.default_rng(seed)), len(found)
+    # Few blocks vary too little: the level that Student's t would need corrects for it, and stays monotone.
+    level = float(stats.norm.cdf(stats.t.ppf((1 - confidence) / 2, count - 1) * (count / (count - 1)) ** 0.5))
+    low, high = (float(one) for one in np.quantile(means, [level, 1 - level]))
+    return Bounds(float(found.mean()), low, high, count, f"moving-block bootstrap over {count} intervals")
 
 
 def block_means(values: Floats, random: np.random.Generator) -> Floats:

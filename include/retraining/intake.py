@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.retraining import connections, expectations, keys, privacy, snapshots, warehouse, windows
+from include.retraining import connections, expectations, keys, labelling, privacy, snapshots, warehouse, windows
 from include.retraining.errors import DataError
-from include.retraining.records import Inputs, write_inputs
+from include.retraining.records import Inputs, find_inputs, write_inputs
 from include.retraining.registry import Registry
 from include.retraining.signing import Keyring
 from include.retraining.snapshots import Frozen
@@ -86,6 +86,9 @@ def pull(spec: ModelSpec, trigger: Trigger, now: datetime) -> Inputs:
         Aware; only decides what is in the future.
     """
     store, keyring = connections.open_store(), connections.open_keyring()
+    pinned = find_inputs(store, spec.name, trigger.run_id)
+    if pinned is not None:
+        return pinned
     source = connections.settings(spec.source.connection)
     window = resolve(spec, trigger, now, warehouse.data_until(source))
     pull_ = Pull(spec, store, keyring, source, window.as_of, _secret(spec))
@@ -117,7 +120,8 @@ def _identity(spec: ModelSpec, trigger: Trigger, window: Window) -> dict[str, An
 
 
 def _pinned(pull_: Pull, window: Window, refresh: bool) -> dict[str, Any]:
-    wanted = [*((one, True) for one in window.labelled if one != window.current), (window.current, False)]
+    older = [(one, True) for one in window.labelled if one != window.current]
+    wanted = [*older, (window.current, window.current in window.labelled)]
     with ThreadPoolExecutor(PULLERS) as pullers:
         found = list(pullers.map(lambda one: _gather(pull_, *one, refresh=refresh), wanted))
     gathered = dict(zip((one for one, _ in wanted), found, strict=True))
@@ -133,8 +137,9 @@ def _pinned(pull_: Pull, window: Window, refresh: bool) -> dict[str, Any]:
 
 
 def _complete(spec: ModelSpec, gathered: Mapping[Interval, tuple[Frozen, Frozen | None]]) -> set[Interval]:
-    enough = spec.windows.minimum_completeness
-    return {one for one, (_, labels) in gathered.items() if labels is not None and labels.completeness >= enough}
+    enough, fewest = spec.windows.minimum_completeness, labelling.MINIMUM_ROWS
+    found = {one: labels for one, (_, labels) in gathered.items() if labels is not None}
+    return {one for one, labels in found.items() if labels.completeness >= enough and labels.known >= fewest}
 
 
 def _gather(pull_: Pull, interval: Interval, is_labelled: bool, *, refresh: bool) -> tuple[Frozen, Frozen | None]:
@@ -149,7 +154,8 @@ def _gather(pull_: Pull, interval: Interval, is_labelled: bool, *, refresh: bool
         return snapshot, labels
     frame = warehouse.read(pull_.warehouse, spec, interval, as_of)
     frame = privacy.private_view(frame, spec, pull_.secret)
-    snapshot = snapshot or snapshots.freeze_snapshot(store, keyring, spec, interval, as_of, frame)
+    if snapshot is None or snapshot.rows != len(frame):  # rows that came late, or went
+        snapshot = snapshots.freeze_snapshot(store, keyring, spec, interval, as_of, frame)
     if is_labelled:
         labels = snapshots.freeze_labels(store, keyring, spec, interval, as_of, frame)
     return snapshot, labels

@@ -9,7 +9,7 @@ from include.retraining.intake import Trigger
 from include.retraining.records import Inputs
 from include.retraining.registry import Entry, Registry
 from include.retraining.spec import ModelSpec
-from include.retraining.store import Store
+from include.retraining.store import Store, exists
 from include.retraining.windows import Interval
 
 
@@ -51,6 +51,7 @@ def decide(desk: Desk) -> dict[str, Any]:
     head = desk.registry.entry(base) if base else None
     trained_until = _trained_until(desk.registry, head.version) if head else None
     as_of = desk.inputs.as_of
+    is_of_head = head is not None and evaluation.get("entry") == head.number  # else another version served then
     holdout = scoring.usable(desk.inputs, validation, "holdout")
     state = decision.State(
         rows=int(desk.inputs.content["rows"]),
@@ -62,8 +63,8 @@ def decide(desk: Desk) -> dict[str, Any]:
         champion=head.version if head else None,
         is_behind=trained_until is not None and as_of <= trained_until,
         age_intervals=_age(desk, head.effective_from) if head else None,
-        recent_losses=evaluation.get("recent_losses", []),
-        reference_losses=evaluation.get("reference_losses", []),
+        recent_losses=evaluation["recent_losses"] if is_of_head else [],
+        reference_losses=evaluation["reference_losses"] if is_of_head else [],
         drift=evaluation.get("drift", {}).get("sentence", ""),
         forced=bool(desk.inputs.form["force_retrain"]),
     )
@@ -115,13 +116,14 @@ def promote(desk: Desk) -> dict[str, Any]:
     return {"promoted": True, "version": version, "entry": entry.number, "numbers": verdict["numbers"]}
 
 
-def report(spec: ModelSpec, desk: Desk | None, trigger: Trigger, failed: list[str]) -> dict[str, Any]:
+def report(spec: ModelSpec, run: dict[str, Any] | None, trigger: Trigger, failed: list[str]) -> dict[str, Any]:
     """Write the run's last section and return it with what the message says.
 
     A run that failed before it was pinned still gets its record, under the interval that it was about.
     """
-    store = desk.store if desk else connections.open_store()
-    prefix = desk.inputs.prefix if desk else _unpinned_prefix(spec, trigger)
+    store = connections.open_store()
+    desk = open_desk(spec.name, run["inputs"]) if run else _pinned_desk(store, spec, trigger)
+    prefix = desk.inputs.prefix if desk else _unpinned_prefix(store, spec, trigger)
     sections = records.read_sections(store, prefix) if prefix else {}
     champion = _champion_after(desk, sections) if desk else None
     section = {
@@ -134,11 +136,23 @@ def report(spec: ModelSpec, desk: Desk | None, trigger: Trigger, failed: list[st
         "failed": failed,
         "champion": champion.version if champion else None,
         "champion_from": keys.stamp(champion.effective_from) if champion else None,
-        "sentences": _sentences(sections, failed),
+        "sentences": _sentences(sections, failed, bool(trigger.form.get("dry_run"))),
     }
     if prefix:
         records.write_section(store, prefix, "report", section)
     return {**sections, **section, "interval": prefix.split("/")[2] if prefix else "unknown"}
+
+
+def unrecorded(trigger: Trigger, failed: list[str], error: Exception) -> dict[str, Any]:
+    """Return what the message says when not even the record could be written."""
+    sentences = [f"Failed in {', '.join(failed) or 'report'}, and no record could be written: {error}"]
+    return {"run": trigger.run_id, "interval": "unknown", "answer": "failed", "champion": None, "sentences": sentences}
+
+
+def _pinned_desk(store: Store, spec: ModelSpec, trigger: Trigger) -> Desk | None:
+    """Return the desk of a run that an earlier try has pinned, or None."""
+    inputs = records.find_inputs(store, spec.name, trigger.run_id)
+    return Desk(spec, Registry(store, connections.open_keyring(), spec.name), inputs) if inputs else None
 
 
 def _champion_after(desk: Desk, sections: dict[str, Any]) -> Entry | None:
@@ -150,20 +164,29 @@ def _champion_after(desk: Desk, sections: dict[str, Any]) -> Entry | None:
 def _answer(sections: dict[str, Any], failed: list[str]) -> str:
     if sections.get("validation", {}).get("outcome") == "fail":
         return decision.BLOCKED
-    return "failed" if failed or "decision" not in sections else str(sections["decision"]["answer"])
+    stopped = _stopping(sections, failed) or "decision" not in sections
+    return "failed" if stopped else str(sections["decision"]["answer"])
 
 
-def _sentences(sections: dict[str, Any], failed: list[str]) -> list[str]:
+def _stopping(sections: dict[str, Any], failed: list[str]) -> list[str]:
+    """Return the failed tasks that stopped the run: it goes on without a candidate if another one was trained."""
+    return [task for task in failed if not (task.startswith("train_candidate") and "challenger" in sections)]
+
+
+def _sentences(sections: dict[str, Any], failed: list[str], is_dry: bool) -> list[str]:
     validation = sections.get("validation", {})
     if validation.get("outcome") == "fail":
         return [validation["sentence"], "Nothing was trained or promoted; the champion goes on serving."]
-    if failed:
-        return [f"Failed in {', '.join(failed)}.", "See that task's log; the champion goes on serving."]
+    is_promoted = bool(sections.get("promotion", {}).get("promoted"))
+    if stopping := _stopping(sections, failed):
+        serving = "the challenger had been promoted" if is_promoted else "the champion goes on serving"
+        return [f"Failed in {', '.join(stopping)}.", f"See that task's log; {serving}."]
     sentences = list(sections.get("decision", {}).get("sentences", []))
     if "verdict" not in sections:
         return sentences
-    verb = "Promoted" if sections.get("promotion", {}).get("promoted") else "Not promoted"
-    return [sentences[0], f"{verb}: {sections['verdict']['reasons'][0]}"]
+    verb = "Promoted" if is_promoted else "Dry run, nothing promoted" if is_dry else "Not promoted"
+    without = f" Trained without {', '.join(failed)}, which failed." if failed else ""
+    return [sentences[0] + without, f"{verb}: {sections['verdict']['reasons'][0]}"]
 
 
 def _trained_until(registry: Registry, version: str) -> datetime:
@@ -174,18 +197,22 @@ def _age(desk: Desk, effective_from: datetime) -> int:
     """Return how many intervals have passed since a challenger was last trained."""
     from include.retraining import scoring
 
-    inputs, since = desk.inputs, desk.inputs.interval.start - scoring.MEMORY
+    inputs, since = desk.inputs, scoring.remembered_since(desk.spec, desk.inputs)
     earlier = records.history(desk.store, desk.spec.name, inputs.interval, since)
     tried = [keys.parse_stamp(one["report"]["as_of"]) for one in earlier if "challenger" in one]
     last = max([effective_from, *(moment for moment in tried if moment <= inputs.as_of)])
     return sum(one.end > last for one in desk.spec.timetable.intervals(inputs.as_of))
 
 
-def _unpinned_prefix(spec: ModelSpec, trigger: Trigger) -> str | None:
-    interval = trigger.interval
+def _unpinned_prefix(store: Store, spec: ModelSpec, trigger: Trigger) -> str | None:
+    """Return the folder of a run that was never pinned, or None if it is unknown or another run's."""
+    interval: Interval | None
     try:
         until = warehouse.data_until(connections.settings(spec.source.connection))
         interval = intake.resolve(spec, trigger, intake.now_utc(), until).current
     except Exception:  # the run failed for this very reason; its own task says so
         interval = trigger.interval
-    return keys.run(spec.name, interval, trigger.run_id) if isinstance(interval, Interval) else None
+    if not isinstance(interval, Interval):
+        return None
+    is_taken = exists(store, keys.inputs(spec.name, interval, trigger.run_id))
+    return None if is_taken else keys.run(spec.name, interval, trigger.run_id)

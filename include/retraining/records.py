@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.retraining import keys, signing
-from include.retraining.errors import DataError, IntegrityError
+from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.snapshots import READERS, Frozen
 from include.retraining.store import Store
 from include.retraining.windows import Interval
 
 FORMAT_VERSION = 1
+ORDER = ("validation", "evaluation", "decision", "challenger", "verdict", "promotion", "report")
+"""Sections in the order in which steps find them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,16 @@ def write_inputs(store: Store, key: str, content: dict[str, Any]) -> Inputs:
     return found
 
 
+def find_inputs(store: Store, model: str, run_id: str) -> Inputs | None:
+    """Return what a run is pinned to already, or None: a rerun must not look at the clock again."""
+    try:
+        hint = signing.read_json(store.get(keys.run_hint(model, run_id)), "a run's hint")
+        found = read_inputs(store, str(hint["inputs"]))
+    except (ObjectMissing, KeyError):
+        return None
+    return found if found.run_id == run_id else None
+
+
 def read_inputs(store: Store, key: str) -> Inputs:
     """Return what a run works on; raises IntegrityError for a newer format."""
     content = signing.read_json(store.get(key), key)
@@ -102,9 +114,17 @@ def write_section(store: Store, prefix: str, name: str, content: dict[str, Any])
         sections = _sections(store, prefix, number) if number else {}
         if name in sections and signing.canonical(sections[name]) == signing.canonical(content):
             return
-        record = {"format_version": FORMAT_VERSION, "sections": {**sections, name: content}}
+        kept = {one: found for one, found in sections.items() if not _is_outdated(one, name)}
+        record = {"format_version": FORMAT_VERSION, "sections": {**kept, name: content}}
         if store.put_if_absent(keys.record(prefix, number + 1), signing.canonical(record)):
             return
+
+
+def _is_outdated(section: str, changed: str) -> bool:
+    """Return whether a section was found after one that has changed; what was promoted stays told."""
+    if section == "promotion" or section not in ORDER or changed not in ORDER:
+        return False
+    return ORDER.index(section) > ORDER.index(changed)
 
 
 def history(store: Store, model: str, before: Interval, since: datetime) -> list[dict[str, Any]]:

@@ -223,9 +223,9 @@ class Registry:
                 f"The champion of {self.model} moved to {found.version} (entry {number}) while this run compared "
                 f"{version} with its predecessor. Nothing was changed; trigger a new run to compare again."
             )
-        self.store.put(
-            keys.champion_hint(self.model), signing.canonical({"format_version": FORMAT_VERSION, "number": number})
-        )
+        if number > self._hint():
+            hint = {"format_version": FORMAT_VERSION, "number": number}
+            self.store.put(keys.champion_hint(self.model), signing.canonical(hint))
         return found
 
     def _hint(self) -> int:
@@ -250,5 +250,6 @@ def check_libraries(manifest: dict[str, Any], key: str) -> None:
     written, here = manifest["libraries"]["scikit-learn"], library_versions()["scikit-learn"]
     if written.split(".")[:2] != here.split(".")[:2]:
         raise IntegrityError(
-            f"{key} was written by scikit-learn {written}, here is {here}. Install the former, or retrain with force."
+            f"{key} was written by scikit-learn {written}, here is {here}. Install the former where tasks run: "
+            "an artifact loads in the release that wrote it."
         )

@@ -1,13 +1,13 @@
 """Scores versions on intervals: the champion on what it served, both contenders on the holdout."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from include.retraining import drift, evaluation, keys, records, signing, snapshots, training
+from include.retraining import drift, evaluation, keys, labelling, records, signing, snapshots, training
 from include.retraining.promotion import Scored
 from include.retraining.records import Inputs
 from include.retraining.registry import BASELINE, Entry, Registry
@@ -15,10 +15,8 @@ from include.retraining.spec import ModelSpec
 from include.retraining.store import Store
 from include.retraining.windows import Interval
 
-MEMORY = timedelta(days=120)
-"""How far back records of earlier intervals are read."""
-MINIMUM_ROWS = 30
-"""An interval with fewer known labels is not scored."""
+SLACK = 14
+"""Intervals beyond the longest window or wait whose records are still read."""
 
 
 def labelled_rows(
@@ -28,8 +26,16 @@ def labelled_rows(
     wanted = list(intervals)
     features = snapshots.read_many(store, [inputs.snapshot(one) for one in wanted])
     labels = snapshots.read_many(store, [inputs.labels(one) for one in wanted])
-    joined = (snapshots.labelled(rows, known, spec) for rows, known in zip(features, labels, strict=True))
-    return {one: rows for one, rows in zip(wanted, joined, strict=True) if len(rows) >= MINIMUM_ROWS}
+    joined = (labelling.labelled(rows, known, spec) for rows, known in zip(features, labels, strict=True))
+    return {one: rows for one, rows in zip(wanted, joined, strict=True) if len(rows) >= labelling.MINIMUM_ROWS}
+
+
+def remembered_since(spec: ModelSpec, inputs: Inputs) -> datetime:
+    """Return from when on records of earlier intervals matter: the longest window or wait, counted in intervals."""
+    sizes, waits = spec.windows, spec.decision
+    count = max(sizes.training_intervals + sizes.holdout_intervals, 2 * waits.maximum_age_intervals) + SLACK
+    passed = spec.timetable.intervals(inputs.as_of)
+    return passed[-count:][0].start if passed else inputs.interval.start
 
 
 def usable(inputs: Inputs, validation: dict[str, Any], part: str) -> list[Interval]:
@@ -70,7 +76,7 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
     champion = registry.live_at(inputs.interval.start, base) if base else None
     if champion is None:
         return {"champion": None, "intervals": [], "drift": {}, "sentence": "No version was live."}
-    earlier = records.history(registry.store, spec.name, inputs.interval, inputs.interval.start - MEMORY)
+    earlier = records.history(registry.store, spec.name, inputs.interval, remembered_since(spec, inputs))
     known = {line["span"]: line for one in earlier for line in one.get("evaluation", {}).get("intervals", [])}
     fresh = _newly_served(registry, spec, inputs, validation, set(known))
     served = [line for line in [*known.values(), *fresh] if line["version"] == champion.version]

@@ -50,7 +50,8 @@ def screen(store: Store, spec: ModelSpec, inputs: Inputs) -> dict[str, Any]:
     results = _results(store, spec, [*subjects, current] if is_enough else subjects)
     older = zip(subjects, results[: len(subjects)], strict=True)
     refused = {keys.span(one.interval): result["sentence"] for one, result in older if result["outcome"] == FAIL}
-    section = {"rows": inputs.content["rows"], "refused": refused, "suite_sha256": snapshot_suite.sha256}
+    digests = {"suite_sha256": suite.sha256, "spec_sha256": spec.digest()}
+    section = {"rows": inputs.content["rows"], "refused": refused, **digests}
     return {**section, **(_told(spec, current, results[-1]) if is_enough else _too_few(spec, inputs))}
 
 

@@ -4,19 +4,17 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
-from include.retraining import keys, signing
-from include.retraining.errors import DataError, IntegrityError
+from include.retraining import keys, labelling, signing
+from include.retraining.errors import IntegrityError
 from include.retraining.signing import Keyring
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store
 from include.retraining.windows import Interval
 
 FORMAT_VERSION = 1
-KNOWN, VOID, UNKNOWN = "known", "void", "unknown"
 READERS = 8
 """Parallel reads of a window: each is mostly waiting."""
 
@@ -32,6 +30,10 @@ class Frozen:
     as_of: str
     completeness: float = 1.0
     """Share of keys whose label is known or void, 0 to 1; 1 for snapshots."""
+    known: int = 0
+    """Labels that are known; 0 for snapshots."""
+    sequence: int = 0
+    """How many objects of the same interval and as-of were there before: a refresh supersedes what it replaces."""
 
 
 def freeze_snapshot(
@@ -41,48 +43,31 @@ def freeze_snapshot(
     data = _parquet(frame[list(spec.stored)])
     digest = signing.sha256(data)
     key = keys.snapshot_rows(spec.name, interval, as_of, digest)
-    return _freeze(store, keyring, Frozen(key, digest, len(data), len(frame), keys.stamp(as_of)), data)
+    sequence = len(_siblings(store, keys.snapshots(spec.name, interval), as_of, digest))
+    frozen = Frozen(key, digest, len(data), len(frame), keys.stamp(as_of), sequence=sequence)
+    return _freeze(store, keyring, frozen, data)
 
 
 def freeze_labels(
     store: Store, keyring: Keyring, spec: ModelSpec, interval: Interval, as_of: datetime, frame: pd.DataFrame
 ) -> Frozen:
     """Store keys, labels and their status (known, void, unknown) of one interval as known at the as-of."""
-    labels = label_frame(frame, spec)
+    labels = labelling.label_frame(frame, spec)
     data = _parquet(labels)
     digest = signing.sha256(data)
     key = keys.label_rows(spec.name, interval, as_of, digest)
-    frozen = Frozen(key, digest, len(data), len(labels), keys.stamp(as_of), completeness(labels))
-    return _freeze(store, keyring, frozen, data)
-
-
-def label_frame(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """Return one row a key: its label, 0.0 or 1.0 or missing, and whether it is known, void or still unknown."""
-    labels = frame[[*spec.key_columns, spec.label]].copy()
-    void = frame[spec.void_column] == 1 if spec.void_column else pd.Series(False, index=frame.index)
-    labels["status"] = UNKNOWN
-    labels.loc[void, "status"] = VOID
-    labels.loc[frame[spec.label].notna() & ~void, "status"] = KNOWN
-    labels.loc[void, spec.label] = float("nan")
-    return labels
-
-
-def completeness(labels: pd.DataFrame) -> float:
-    """Return the share of keys whose label is known or void, 0 to 1; an empty interval is complete."""
-    return float((labels["status"] != UNKNOWN).mean()) if len(labels) else 1.0
+    sequence = len(_siblings(store, keys.labels(spec.name, interval), as_of, digest))
+    counts = (len(data), len(labels), keys.stamp(as_of), labelling.completeness(labels), labelling.known(labels))
+    return _freeze(store, keyring, Frozen(key, digest, *counts, sequence), data)
 
 
 def newest(store: Store, keyring: Keyring, prefix: str, as_of: datetime) -> Frozen | None:
     """Return the newest object of one interval that was known at the as-of, from its signed manifest, or None."""
     manifests = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
     known = [key for key in manifests if _stamp_of(key, prefix) <= keys.stamp(as_of)]
-    if not known:
-        return None
-    key = max(known)
-    content = signing.verify(store.get(key), keyring, key)
-    if keys.rows_manifest(str(content.get("key"))) != key:
-        raise IntegrityError(f"{key} describes {content.get('key')}: it was copied there. Remove it.")
-    return Frozen(**{name: content[name] for name in Frozen.__dataclass_fields__})
+    latest = max((_stamp_of(key, prefix) for key in known), default="")
+    found = [_manifest(store, keyring, key) for key in known if _stamp_of(key, prefix) == latest]
+    return max(found, key=lambda one: (one.sequence, one.sha256), default=None)
 
 
 def read(store: Store, frozen: Frozen) -> pd.DataFrame:
@@ -101,18 +86,6 @@ def read_many(store: Store, frozen: list[Frozen]) -> list[pd.DataFrame]:
         return list(readers.map(lambda one: read(store, one), frozen))
 
 
-def labelled(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """Return the rows whose label is known, with it; raises DataError if a key stands twice."""
-    key, known = list(spec.key_columns), labels[labels["status"] == KNOWN]
-    doubled = int(rows.duplicated(key).sum()), int(known.duplicated(key).sum())
-    if any(doubled):
-        raise DataError(
-            f"{doubled[0]} rows and {doubled[1]} labels of {spec.name} have the key ({', '.join(key)}) of another. "
-            "Mend the query, and expect a unique key in the suite."
-        )
-    return rows.merge(known[[*key, spec.label]], on=key, how="inner")
-
-
 def _freeze(store: Store, keyring: Keyring, frozen: Frozen, data: bytes) -> Frozen:
     manifest = signing.sign({"format_version": FORMAT_VERSION, **asdict(frozen)}, keyring)
     for key, content in ((frozen.key, data), (keys.rows_manifest(frozen.key), signing.canonical(manifest))):
@@ -128,6 +101,19 @@ def _refuse_other_bytes(store: Store, keyring: Keyring, key: str, frozen: Frozen
     raise IntegrityError(f"{key} holds other bytes than its name says. Remove it, then run again.")
 
 
+def _manifest(store: Store, keyring: Keyring, key: str) -> Frozen:
+    content = signing.verify(store.get(key), keyring, key)
+    if keys.rows_manifest(str(content.get("key"))) != key:
+        raise IntegrityError(f"{key} describes {content.get('key')}: it was copied there. Remove it.")
+    return Frozen(**{name: content[name] for name in Frozen.__dataclass_fields__})
+
+
+def _siblings(store: Store, prefix: str, as_of: datetime, digest: str) -> list[str]:
+    """Return the manifests of other bytes that were frozen of the same interval at the same as-of."""
+    listed = [found.key for found in store.list(f"{prefix}{keys.stamp(as_of)}-") if found.key.endswith(".json")]
+    return [key for key in listed if f"-{digest[:12]}" not in key]
+
+
 def _stamp_of(key: str, prefix: str) -> str:
     return key[len(prefix) :].partition("-")[0]
 
@@ -136,8 +122,3 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     sink = io.BytesIO()
     frame.reset_index(drop=True).to_parquet(sink, compression="zstd", index=False)
     return sink.getvalue()
-
-
-def from_json(content: dict[str, Any]) -> Frozen:
-    """Return what ``inputs.json`` pinned."""
-    return Frozen(**content)

@@ -57,7 +57,7 @@ class DecisionPolicy:
     cooldown_intervals: int = 7
     """Never refit more often than this, however bad the loss looks."""
     confidence: float = 0.99
-    """Certainty that the loss has grown before a run refits early; 0.99 is about one false alarm in 100 runs."""
+    """Certainty that the loss has grown before a run refits early."""
     recent_intervals: int = 7
     """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
 
@@ -166,6 +166,7 @@ class ModelSpec:
 
 def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from _name_mistakes(spec)
+    yield from _tuple_mistakes(spec)
     yield from _column_mistakes(spec)
     yield from _time_mistakes(spec)
     yield from _number_mistakes(spec)
@@ -224,6 +225,12 @@ def _used(spec: ModelSpec) -> set[str]:
     return {column for column in columns if column is not None}
 
 
+def _tuple_mistakes(spec: ModelSpec) -> Iterator[str]:
+    for name in ("key_columns", "numeric", "categorical", "observed", "slices"):
+        if isinstance(getattr(spec, name), str):
+            yield f"{name}: found the text {getattr(spec, name)!r}, expected a tuple of column names."
+
+
 def _time_mistakes(spec: ModelSpec) -> Iterator[str]:
     if not croniter.is_valid(spec.schedule) or len(spec.schedule.split()) != 5:
         yield f"schedule: found {spec.schedule!r}, expected five cron fields like '0 0 * * *'."
@@ -247,13 +254,13 @@ def _number_mistakes(spec: ModelSpec) -> Iterator[str]:
     for path, value in _ratios(spec):
         if not 0 < value <= 1:
             yield f"{path}: found {value}, expected a share between 0 and 1."
-    if spec.promotion.confidence <= 0.5:
-        yield f"promotion.confidence: found {spec.promotion.confidence}, expected more than 0.5, a coin's toss."
     if spec.windows.minimum_training_intervals > spec.windows.training_intervals:
         yield "windows.minimum_training_intervals: larger than training_intervals, expected at most that."
 
 
 def _certainty_mistakes(spec: ModelSpec) -> Iterator[str]:
+    if spec.windows.holdout_intervals == 1 or spec.windows.minimum_training_intervals == 1:
+        yield "windows: holdout_intervals and minimum_training_intervals must be at least 2: one has no spread."
     if spec.decision.recent_intervals == 1:
         yield "DecisionPolicy.recent_intervals: found 1, expected at least 2: one interval has no spread."
     for name, policy in (("decision", spec.decision), ("promotion", spec.promotion)):

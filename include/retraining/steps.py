@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from include.retraining import specs
-from include.retraining.errors import ValidationBlocked
+from include.retraining.errors import RetrainingError, ValidationBlocked
 
 if TYPE_CHECKING:
     from include.retraining.outcome import Desk
@@ -135,9 +135,13 @@ def report(  # noqa: PLR0913 - Airflow hands these over by name
     from include.retraining import alerts, intake, metrics, outcome
 
     trigger = intake.trigger(run_id, dag_run, (data_interval_start, data_interval_end), params)
-    desk = _desk(run) if run else None
-    found = outcome.report(specs.load(model), desk, trigger, alerts.failed_tasks(model, run_id))
-    alerts.send(specs.load(model), found)
+    spec, failed = specs.load(model), alerts.failed_tasks(model, run_id)
+    try:
+        found = outcome.report(spec, run, trigger, failed)
+    except RetrainingError as error:
+        alerts.send_last(spec, outcome.unrecorded(trigger, failed, error), error)
+        raise
+    alerts.send(spec, found)
     metrics.send(model, found)
     return {name: found[name] for name in ("answer", "champion", "sentences")}
 

@@ -26,7 +26,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from include.retraining import evaluation
+from include.retraining import evaluation, labelling
 from include.retraining.errors import DataError
 from include.retraining.spec import Candidate, ModelSpec
 
@@ -295,4 +295,4 @@ def _standard_dispatch() -> dict[type, Any]:
 
 
 def _sources() -> list[Path]:
-    return [Path(__file__), Path(evaluation.__file__)]
+    return [Path(__file__), Path(evaluation.__file__), Path(labelling.__file__)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from include.retraining import keys, records, signing, snapshots
 from include.retraining.errors import IntegrityError
 from include.retraining.registry import MANIFEST, Registry
+from include.retraining.store import exists
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def verify(registry: Registry) -> Verification:
         that no manifest names.
     """
     checked, findings = 0, []
-    for check in (_log, _versions, _snapshots, _records):
+    for check in (_log, _versions, _candidates, _snapshots, _validations, _records):
         for key, finding in check(registry):
             checked += 1
             findings += [Finding(key, finding)] if finding else []
@@ -99,6 +100,31 @@ def _snapshots(registry: Registry) -> Checked:
             yield key, "No manifest names it: left by a crash. It can be removed."
 
 
+def _candidates(registry: Registry) -> Checked:
+    for found in registry.store.list(keys.candidates(registry.model)):
+        if found.key.endswith(MANIFEST):
+            yield found.key, _problem(lambda key=found.key: _candidate(registry, key))  # type: ignore[misc]
+
+
+def _candidate(registry: Registry, key: str) -> None:
+    content = signing.verify(registry.store.get(key), registry.keyring, key)
+    for name, expected in content["files"].items():
+        data = registry.store.get(key.replace(MANIFEST, name))
+        signing.check_bytes((signing.sha256(data), len(data)), expected, key.replace(MANIFEST, name))
+
+
+def _validations(registry: Registry) -> Checked:
+    for found in registry.store.list(keys.validations(registry.model)):
+        yield found.key, _problem(lambda key=found.key: _validation(registry, key))  # type: ignore[misc]
+
+
+def _validation(registry: Registry, key: str) -> None:
+    content = signing.read_json(registry.store.get(key), key)
+    digests = f"{str(content.get('rows_sha256'))[:12]}-{str(content.get('suite_sha256'))[:12]}"
+    if digests not in key:
+        raise IntegrityError(f"{key} is of {digests}, not of what its name says. Remove it, and clear the run.")
+
+
 def _rows_key(key: str) -> str:
     return key.replace("manifest.json", "rows.parquet").removesuffix(".json")
 
@@ -123,3 +149,6 @@ def _record(registry: Registry, key: str) -> None:
     content = signing.read_json(registry.store.get(key), key)
     if content.get("format_version") != records.FORMAT_VERSION:
         raise IntegrityError(f"format_version {json.dumps(content.get('format_version'))} is not known here.")
+    pinned = [*content.get("snapshots", {}).values(), *content.get("labels", {}).values()]
+    if gone := [one["key"] for one in pinned if not exists(registry.store, one["key"])]:
+        raise IntegrityError(f"It is pinned to {', '.join(gone)}, which is gone. Restore it; a rerun would need it.")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from include.retraining import connections, intake, keys, snapshots
+from include.retraining import connections, intake, keys, labelling
 from include.retraining.errors import ConnectionInvalid, DataError, Unavailable
 from include.retraining.intake import FORM, Trigger
 from include.retraining.registry import Registry
@@ -164,7 +164,7 @@ def test_no_run_sees_what_was_not_known_at_its_as_of(warehouse):
     inputs = intake.pull(SPEC, scheduled(9), NOW)
     for frozen in inputs.content["labels"].values():
         labels = rows_of(frozen["key"])
-        answered = labels.loc[labels["status"] != snapshots.UNKNOWN, "parcel"]
+        answered = labels.loc[labels["status"] != labelling.UNKNOWN, "parcel"]
         assert len(answered) == toy.ROWS
         assert all(datetime.fromisoformat(known[one]).replace(tzinfo=UTC) <= inputs.as_of for one in answered)
 

@@ -142,7 +142,7 @@ def test_an_artifact_of_another_release_is_not_loaded(desk, artifact, written):
     about = {**ABOUT, "libraries": {**registry.library_versions(), "scikit-learn": written}}
     desk.register("20240201-00000000000e", {ARTIFACT: artifact}, about)
     with pytest.raises(
-        IntegrityError, match=rf"was written by scikit-learn {written}, here is .*Install the former, or"
+        IntegrityError, match=rf"was written by scikit-learn {written}, here is .*Install the former where tasks run"
     ):
         desk.load("20240201-00000000000e")
 

@@ -2,13 +2,13 @@
 
 import io
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
 import pytest
 
-from include.retraining import keys, privacy, signing, snapshots
+from include.retraining import keys, labelling, privacy, signing, snapshots
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from tests.retraining import toy
 
@@ -161,22 +161,22 @@ STATUS = [  # label and void as the query gives them: status, label as stored
 
 @pytest.mark.parametrize(("label", "void", "status", "stored"), STATUS)
 def test_a_label_is_known_void_or_unknown(label, void, status, stored):
-    found = snapshots.label_frame(toy.rows(count=1).assign(late=label, void=void), SPEC)
+    found = labelling.label_frame(toy.rows(count=1).assign(late=label, void=void), SPEC)
     assert found["status"].tolist() == [status]
     assert found["late"].tolist() == pytest.approx([stored], nan_ok=True)
     assert list(found.columns) == ["parcel", "late", "status"]
 
 
 def test_completeness_counts_void_labels_as_answers():
-    labels = snapshots.label_frame(toy.rows(count=4).assign(late=[1, NAN, NAN, 0], void=[0, 1, 0, 0]), SPEC)
-    assert snapshots.completeness(labels) == 0.75
-    assert snapshots.completeness(labels.iloc[:0]) == 1.0
+    labels = labelling.label_frame(toy.rows(count=4).assign(late=[1, NAN, NAN, 0], void=[0, 1, 0, 0]), SPEC)
+    assert labelling.completeness(labels) == 0.75
+    assert labelling.completeness(labels.iloc[:0]) == 1.0
 
 
 def test_labels_join_by_key_and_only_known_ones_teach(store, frozen, labels):
     known = snapshots.read(store, labels).iloc[::-1]
-    known.loc[known.index < 10, "status"] = snapshots.VOID
-    joined = snapshots.labelled(snapshots.read(store, frozen), known, SPEC)
+    known.loc[known.index < 10, "status"] = labelling.VOID
+    joined = labelling.labelled(snapshots.read(store, frozen), known, SPEC)
     expected = toy.rows()[10:]
     assert joined["parcel"].tolist() == expected["parcel"].tolist()
     assert joined["late"].tolist() == expected["late"].tolist()
@@ -184,13 +184,13 @@ def test_labels_join_by_key_and_only_known_ones_teach(store, frozen, labels):
 
 @pytest.mark.parametrize("side", ["rows", "labels"])
 def test_doubled_keys_are_refused_with_their_number(side):
-    rows, known = toy.rows(count=5), snapshots.label_frame(toy.rows(count=5), SPEC)
+    rows, known = toy.rows(count=5), labelling.label_frame(toy.rows(count=5), SPEC)
     if side == "rows":
         rows, expected = pd.concat([rows, rows[:2]]), "2 rows and 0 labels"
     else:
         known, expected = pd.concat([known, known[:3]]), "0 rows and 3 labels"
     with pytest.raises(DataError, match=rf"{expected} of parcels have the key \(parcel\) of another. Mend the query"):
-        snapshots.labelled(rows[list(SPEC.stored)], known, SPEC)
+        labelling.labelled(rows[list(SPEC.stored)], known, SPEC)
 
 
 def test_an_empty_interval_freezes_and_reads_back(store, keyring):
@@ -203,7 +203,3 @@ def test_many_are_read_in_order(store, keyring):
     made = [snapshots.freeze_snapshot(store, keyring, SPEC, toy.day(n), AS_OF, toy.rows(n, 5)) for n in range(9)]
     found = snapshots.read_many(store, made)
     assert [rows["parcel"].iloc[0] for rows in found] == [f"p{number:03d}-0000" for number in range(9)]
-
-
-def test_what_inputs_pin_reads_back(frozen):
-    assert snapshots.from_json(json.loads(json.dumps(asdict(frozen)))) == frozen

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from include.retraining import connections, snapshots, warehouse
+from include.retraining import connections, labelling, snapshots, warehouse
 from include.retraining.errors import ConnectionInvalid, CredentialsError, DataError, Unavailable
 from include.retraining.spec import SqlSource, local_midnight
 from include.retraining.windows import Interval
@@ -82,7 +82,7 @@ def test_no_outcome_is_seen_before_it_is_known(warehouse_settings, spec, departu
     found = warehouse.read(warehouse_settings, spec, DAY, DAY.end)
     assert found["late"].isna().all()
     assert (found["void"] == 0).all()
-    assert snapshots.completeness(snapshots.label_frame(found, spec)) == 0.0
+    assert labelling.completeness(labelling.label_frame(found, spec)) == 0.0
 
 
 def test_labels_are_what_became_of_the_flights(warehouse_settings, spec, departures):

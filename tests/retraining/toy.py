@@ -22,7 +22,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 ROWS = 60
 FORM = {"as_of": None, "force_retrain": False, "refresh": False, "dry_run": False, "reason": ""}
-PASSED = {"refused": {}, "outcome": "pass", "rows": ROWS}
+PASSED = {"refused": {}, "outcome": "pass", "rows": ROWS, "suite_sha256": "a" * 64, "spec_sha256": "b" * 64}
 
 
 def spec(**changes: Any) -> ModelSpec:
