@@ -179,3 +179,14 @@ def test_a_summary_is_one_line_a_run_and_says_what_was_not_reached(store):
     assert (first["validation"], first["decision"], first["promoted"]) == ("not reached", "not reached", False)
     assert (second["run"], second["decision"], second["version"]) == ("b", "keep", "v")
     assert signing.canonical(second) == signing.canonical(json.loads(signing.canonical(second)))
+
+
+def test_a_section_that_changes_takes_what_was_found_after_it_along_but_not_a_promotion(store):
+    for name in ("validation", "decision", "challenger", "verdict", "promotion"):
+        records.write_section(store, "m/runs/x/y/", name, {"found": 1})
+    records.write_section(store, "m/runs/x/y/", "decision", {"found": 2})
+    assert records.read_sections(store, "m/runs/x/y/") == {
+        "validation": {"found": 1},
+        "decision": {"found": 2},
+        "promotion": {"found": 1},
+    }

@@ -203,3 +203,13 @@ def test_many_are_read_in_order(store, keyring):
     made = [snapshots.freeze_snapshot(store, keyring, SPEC, toy.day(n), AS_OF, toy.rows(n, 5)) for n in range(9)]
     found = snapshots.read_many(store, made)
     assert [rows["parcel"].iloc[0] for rows in found] == [f"p{number:03d}-0000" for number in range(9)]
+
+
+def test_a_refresh_supersedes_what_was_frozen_at_the_same_as_of(store, keyring):
+    """Whatever the digests: of equal as-ofs the object that was frozen last is the newest."""
+    interval, as_of = toy.day(0), toy.day(1).end
+    frames = [toy.rows().assign(distance=float(number)) for number in range(6)]
+    for number, frame in enumerate(frames):
+        frozen = snapshots.freeze_snapshot(store, keyring, SPEC, interval, as_of, frame)
+        assert frozen.sequence == number
+        assert snapshots.newest(store, keyring, keys.snapshots(SPEC.name, interval), as_of) == frozen

@@ -1,15 +1,19 @@
 """Whole runs of retrain_flight_delays through Airflow, against S3 over HTTP: one story, told in order."""
 
 import functools
+import json
+import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from include.retraining import connections, keys, steps
+from include.retraining import connections, intake, keys, records, specs, steps
+from include.retraining.intake import Trigger
 from include.retraining.verifying import verify
 from tests.conftest import ROOT
-from tests.run.conftest import World
+from tests.run.conftest import World, load_dag
 
 pytestmark = [pytest.mark.run, pytest.mark.filterwarnings("ignore")]
 
@@ -65,6 +69,14 @@ class TestFirstChampion:
         assert steps.compare_with_champion(run)
         steps.promote(run)
         assert world.objects() == before
+
+
+class TestAgain:
+    def test_a_run_that_is_cleared_stays_pinned_whatever_the_clock_says(self, world: World) -> None:
+        pinned = records.read_inputs(connections.open_store(), world.told[0].inputs_key)
+        later = Trigger(pinned.run_id, "manual", None, {"refresh": True})
+        spec = specs.load("flight_delays")
+        assert intake.pull(spec, later, datetime(2026, 1, 1, tzinfo=UTC)).content == pinned.content
 
 
 class TestKeep:
@@ -185,8 +197,6 @@ class TestAfterwards:
         assert found.checked > 100
 
     def test_every_json_object_meets_its_schema(self, world: World) -> None:
-        import json
-
         import jsonschema
 
         for key, data in world.objects().items():
@@ -242,6 +252,16 @@ class TestMessages:
         (line,) = told.read_text().splitlines()
         assert line.startswith("error: ")
         assert ": failed. Failed in pull_snapshot. See that task's log; the champion goes on serving." in line
+
+    def test_a_failure_of_the_store_itself_sends_one_message_too(
+        self, world: World, told: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wrong = {**json.loads(os.environ["AIRFLOW_CONN_STORE"]), "password": "not the secret"}
+        monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(wrong))
+        assert str(load_dag().test(logical_date=datetime(2013, 3, 22, 4, tzinfo=UTC)).state) == "failed"
+        (line,) = told.read_text().splitlines()
+        assert "no record could be written" in line
+        assert "refused the credentials" in line
 
     def test_a_message_that_cannot_be_sent_fails_nothing(self, world: World, told: Path) -> None:
         told.mkdir()
