@@ -105,7 +105,7 @@ def _manifest(store: Store, keyring: Keyring, key: str) -> Frozen:
     content = signing.verify(store.get(key), keyring, key)
     if keys.rows_manifest(str(content.get("key"))) != key:
         raise IntegrityError(f"{key} describes {content.get('key')}: it was copied there. Remove it.")
-    return Frozen(**{name: content[name] for name in Frozen.__dataclass_fields__})
+    return Frozen(**{name: content[name] for name in Frozen.__dataclass_fields__ if name in content})
 
 
 def _siblings(store: Store, prefix: str, as_of: datetime, digest: str) -> list[str]:

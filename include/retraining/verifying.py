@@ -131,7 +131,9 @@ def _rows_key(key: str) -> str:
 
 def _frozen(registry: Registry, key: str) -> None:
     content = signing.verify(registry.store.get(key), registry.keyring, key)
-    frozen = snapshots.Frozen(**{name: content[name] for name in snapshots.Frozen.__dataclass_fields__})
+    frozen = snapshots.Frozen(
+        **{name: content[name] for name in snapshots.Frozen.__dataclass_fields__ if name in content}
+    )
     if frozen.key != _rows_key(key):
         raise IntegrityError(f"It describes {frozen.key}: it was copied there. Remove it.")
     data = registry.store.get(frozen.key)
