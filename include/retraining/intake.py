@@ -139,7 +139,8 @@ def _pinned(pull_: Pull, window: Window, refresh: bool) -> dict[str, Any]:
 def _complete(spec: ModelSpec, gathered: Mapping[Interval, tuple[Frozen, Frozen | None]]) -> set[Interval]:
     enough, fewest = spec.windows.minimum_completeness, labelling.MINIMUM_ROWS
     found = {one: labels for one, (_, labels) in gathered.items() if labels is not None}
-    return {one for one, labels in found.items() if labels.completeness >= enough and labels.known >= fewest}
+    complete = {one: labels for one, labels in found.items() if labels.completeness >= enough}
+    return {one for one, labels in complete.items() if labels.known is None or labels.known >= fewest}
 
 
 def _gather(pull_: Pull, interval: Interval, is_labelled: bool, *, refresh: bool) -> tuple[Frozen, Frozen | None]:

@@ -30,8 +30,8 @@ class Frozen:
     as_of: str
     completeness: float = 1.0
     """Share of keys whose label is known or void, 0 to 1; 1 for snapshots."""
-    known: int = 0
-    """Labels that are known; 0 for snapshots."""
+    known: int | None = None
+    """Labels that are known; None for snapshots and where an earlier release did not count."""
     sequence: int = 0
     """How many objects of the same interval and as-of were there before: a refresh supersedes what it replaces."""
 
