@@ -91,7 +91,10 @@ class Api:
             return answer
         token = self._client.post("/auth/token", json=self._who)
         if token.is_error:
-            raise ServiceError(f"Airflow refused the log-in of {self._who['username']}: {token.text[:200]}")
+            raise ServiceError(
+                f"Airflow refused the log-in of {self._who['username']}: {token.text[:200]} Another Airflow may have "
+                "taken this port in the same moment; run `make demo` again, which then takes another."
+            )
         self._client.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
         return self._client.request(method, f"/api/v2{path}", **options)
 
