@@ -1,15 +1,18 @@
 """The pages as people see them: inside Airflow, in both themes, at phone width, and nothing runs or phones home."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 from include.retraining import expectations, phrases
 from include.retraining.validation import About, validate
 from include.retraining.windows import Interval
+from tests.browser.conftest import DAYS
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")]
 
@@ -79,16 +82,17 @@ def test_list_opens_a_page_inside_airflow(watched):
     listed = page.frame_locator("iframe")
     listed.get_by_role("link", name="snapshot of Friday 8 February 2013").click()
     document = listed.frame_locator("iframe")
-    document.get_by_role("heading", name="Friday 8 February 2013").wait_for()
-    assert "Passed with warnings" in document.locator("body").inner_text()
+    expect(document.get_by_role("heading", name="Friday 8 February 2013")).to_be_visible()
+    expect(document.locator("body")).to_contain_text("Passed with warnings", use_inner_text=True)
     listed.get_by_role("link", name="Later").click()
-    document.get_by_role("heading", name="Saturday 9 February 2013").wait_for()
-    assert "<img src=x onerror=alert(1)>" in document.locator("body").inner_text()
+    expect(document.get_by_role("heading", name="Saturday 9 February 2013")).to_be_visible()
+    expect(document.locator("body")).to_contain_text("<img src=x onerror=alert(1)>", use_inner_text=True)
     listed.get_by_role("link", name="flight_delays").click()
+    expect(listed.locator("tbody")).to_have_count(len(DAYS))
     listed.get_by_role("combobox").select_option("fail")
     listed.get_by_role("button", name="Show").click()
-    listed.get_by_text("Refused", exact=True).wait_for()
-    assert listed.locator("tbody").count() == 1
+    expect(listed.locator("tbody")).to_have_count(1)
+    expect(listed.get_by_text("Refused", exact=True)).to_be_visible()
     assert page.wrong == []
 
 
@@ -96,14 +100,14 @@ def test_navigation_names_the_list(watched):
     page = watched("/")
     page.get_by_role("button", name="Browse").click()
     page.get_by_role("menuitem", name="Data Docs").click()
-    page.frame_locator("iframe").get_by_role("heading", name="flight_delays").wait_for()
+    expect(page.frame_locator("iframe").get_by_role("heading", name="flight_delays")).to_be_visible()
 
 
 def test_run_tab_begins_with_the_decision(watched):
     page = watched(RUN)
     frame = page.frame_locator("iframe")
-    frame.get_by_text("Keep the champion. Nothing is worse. It is young.").wait_for()
-    frame.frame_locator("iframe").get_by_role("heading", name="Friday 8 February 2013").wait_for()
+    expect(frame.get_by_text("Keep the champion. Nothing is worse. It is young.")).to_be_visible()
+    expect(frame.frame_locator("iframe").get_by_role("heading", name="Friday 8 February 2013")).to_be_visible()
     assert page.wrong == []
 
 
@@ -149,15 +153,28 @@ def test_theme_follows_airflows_own_switch(watched, site):
     page = watched("/", color_scheme="null")
     page.evaluate("localStorage.setItem('theme', 'dark')")
     page.goto(f"{site}{RUN}")
-    page.frame_locator("iframe").frame_locator("iframe").get_by_role("heading", name="Friday").wait_for()
-    dark = [frame.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") for frame in page.frames[1:]]
-    assert dark == [True, True]
+    expect(page.frame_locator("iframe").frame_locator("iframe").get_by_role("heading", name="Friday")).to_be_visible()
+    assert comes_to(page, lambda: [is_dark(frame) for frame in page.frames[1:]], [True, True])
 
 
 def framed(page):
-    """Return the frame of a published page, once it is there."""
-    page.frame_locator("iframe").get_by_role("heading", level=1).wait_for()
-    return next(one for one in page.frames if one.url.endswith("/raw"))
+    """Return the frame of a published page, once all of it is there."""
+    expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_be_visible()
+    frame = next(one for one in page.frames if one.url.endswith("/raw"))
+    frame.wait_for_load_state()
+    return frame
+
+
+def is_dark(frame) -> bool:
+    return frame.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+
+
+def comes_to(page, ask, answer, patience_s=10) -> bool:
+    """Tell whether what is asked again and again becomes the answer: a theme reaches frames some time after a page."""
+    deadline = time.monotonic() + patience_s
+    while (found := ask()) != answer and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    return found == answer
 
 
 def faint(page) -> list[str]:
