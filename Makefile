@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo test test-postgres browser check fix docs lock env up down clean
+.PHONY: help setup demo test bench test-postgres test-s3 test-chaos browser check fix docs lock env up down clean
 
 # The first interpreter that runs, is 3.11 or newer and can make environments; a shim may exist and not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -15,7 +15,7 @@ export PYTHONPATH := $(CURDIR)
 export OMP_WAIT_POLICY := PASSIVE
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed  ## Make .venv with the pinned requirements (other targets do it themselves)
 
@@ -33,16 +33,25 @@ demo: setup  ## Replay days of real flights through Airflow, then serve (DAYS=15
 	@exec $(PY) -m demo
 
 test: setup  ## Every test that needs PyPI only (ARGS="-k name" for some); `make browser` has the rest
-	@$(PY) -m pytest -m "not browser" $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS)
 
 test-postgres: setup  ## The same spec on a real PostgreSQL server, which is installed and started here
 	@$(PY) -m demo.postgres $(ARGS)
+
+test-s3: setup  ## What the store promises on a real Ceph, which is installed and started here
+	@$(PY) -m demo.ceph $(ARGS)
+
+test-chaos: setup  ## kill -9 of tasks, scheduler and store at random moments of real runs (SEED=1 repeats a plan)
+	@$(PY) -m pytest -o addopts="--import-mode=importlib --strict-markers -ra -s" --timeout=3600 -m chaos tests/chaos $(ARGS)
 
 browser: setup  ## The pages in headless Chromium, which is installed if it is missing
 	@command -v chromium >/dev/null || { \
 		[ "$$(id -u)" = 0 ] || { echo "Chromium is missing: install it (Debian: apt-get install chromium)" >&2; exit 1; }; \
 		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core; }
-	@$(PY) -m pytest -m browser $(ARGS)
+	@$(PY) -m pytest -m browser tests/browser $(ARGS)
+
+bench: setup  ## What the registry costs, next to plain boto3 on the same bytes in the same run
+	@$(PY) -m bench
 
 check: setup  ## Lint, format and types
 	@.venv/bin/ruff check .

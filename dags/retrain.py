@@ -1,11 +1,10 @@
 """One DAG `retrain_<model>` per spec in `include/models/`: wiring only, the work is in `steps.py`."""
 
-from datetime import timedelta
-
-from airflow.sdk import DAG, CronDataIntervalTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, task
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
 
 from include.retraining import assets, specs, steps
-from include.retraining.errors import BadInput, SpecError
+from include.retraining.errors import SpecError
+from include.retraining.retries import RETRIES
 from include.retraining.spec import ModelSpec
 
 DOC = """
@@ -39,16 +38,6 @@ FORM = {
         description="Kept with the run and in the challenger's manifest.",
     ),
 }  # fmt: skip
-# Bad input and defects fail at once; servers that do not answer, and killed tasks, are tried again.
-SAME = [BadInput, ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError]
-NO_RETRY = RetryRule(exception=SAME, action=RetryAction.FAIL, reason="A retry would find the same.")
-RETRIES = {
-    "retries": 3,
-    "retry_delay": timedelta(seconds=10),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=10),
-    "retry_policy": ExceptionRetryPolicy(rules=[NO_RETRY]),
-}
 
 
 def retrain(spec: ModelSpec) -> None:

@@ -1,12 +1,17 @@
 """What every test may use: one Airflow home and metadata database a session, real stores, and real flights."""
 
 import atexit
+import fcntl
+import functools
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,18 +38,47 @@ os.environ.update(
 
 from demo import flights, services
 from include.retraining import connections, s3, signing, specs
-from include.retraining.store import Store, open_folder
+from include.retraining.folder import open_folder
+from include.retraining.store import Store
 
 SECRET = "0123456789abcdef" * 4
 
 
-@pytest.fixture(scope="session")
-def airflow_db() -> Path:
-    """Return the Airflow home after migrating its metadata database, once a session."""
-    import subprocess
-    import sys
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, give out the files of whole runs first: they take the longest."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("run") is None)
 
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, timeout=300)
+
+@pytest.fixture(scope="session", autouse=True)
+def less_waiting() -> Iterator[None]:
+    """Spare what production does not wait for, since there each task is a process of its own and has a scheduler.
+
+    Each S3 client parses botocore's descriptions of all of AWS, and `DAG.test` sleeps a second for each skipped task.
+    """
+    from botocore.session import create_loader
+
+    def sleep(seconds: float, wait: Callable[[float], None] = time.sleep) -> None:
+        wait(min(seconds, 0.01) if sys._getframe(1).f_code.co_qualname == "DAG.test" else seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
+        patch.setattr(time, "sleep", sleep)
+        yield
+
+
+@pytest.fixture(scope="session")
+def airflow_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Airflow home with a migrated metadata database, which is made once for all workers."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    made, migrate = shared / "airflow.db", [sys.executable, "-m", "airflow", "db", "migrate"]
+    with (shared / "airflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            subprocess.run(migrate, check=True, capture_output=True, timeout=300)
+            shutil.copy(HOME / "airflow.db", made)
+    shutil.copy(made, HOME / "airflow.db")
     return HOME
 
 

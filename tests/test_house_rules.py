@@ -22,14 +22,20 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-AIRFLOW = {"assets.py", "connections.py", "links.py", "metrics.py", "alerts.py", "ui/auth.py"}
-PURE = words("windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors")
+AIRFLOW = {"assets.py", "connections.py", "links.py", "metrics.py", "alerts.py", "retries.py", "ui/auth.py"}
+PURE = words(
+    "windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors tables "
+    "inventory retention findings"
+)
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records"))
 CLIENTS = set(
     words("airflow boto3 botocore sqlalchemy psycopg2 sqlite3 fastapi requests urllib http socket subprocess")
 )
 CLIENTS |= {"os", "tempfile", "random", "time", "secrets"}
-CORRIDOR = {"steps": {"dags/retrain.py"}, "outcome": {"include/retraining/steps.py"}}
+CORRIDOR = {
+    "steps": {"dags/retrain.py", "dags/rollback.py", "dags/maintenance.py"},
+    "outcome": {"include/retraining/steps.py"},
+}
 CLOCKS = {"now", "utcnow", "today"}
 HEAVY = words("pandas numpy sklearn scipy joblib great_expectations boto3 botocore pyarrow fastapi")
 BANNED = {
@@ -100,9 +106,11 @@ def test_the_clock_is_read_in_three_places():
         for path, tree in TREES.items()
         for function in functions(tree)
         for node in ast.walk(function)
-        if isinstance(node, ast.Attribute) and (node.attr in CLOCKS or ast.unparse(node) == "time.time")
+        if isinstance(node, ast.Attribute)
+        and (node.attr in CLOCKS or ast.unparse(node) == "time.time")
+        and not ast.unparse(node).endswith("store.now")  # the store's own clock, which ages are told by
     }
-    assert found == {("intake.py", "now_utc"), ("registry.py", "promote"), ("ui/catalogue.py", "_spans")}
+    assert found == {("intake.py", "now_utc"), ("promotion_log.py", "append"), ("ui/catalogue.py", "_spans")}
 
 
 def test_no_seed_is_global():

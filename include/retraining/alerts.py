@@ -13,7 +13,7 @@ from include.retraining.errors import BadInput
 from include.retraining.spec import ModelSpec
 
 log = logging.getLogger(__name__)
-SEVERITIES = {"blocked": "error", "failed": "error", "insufficient data": "warning"}
+SEVERITIES = {"blocked": "error", "failed": "error", "insufficient data": "warning", "rolled back": "warning"}
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -55,10 +55,15 @@ def send_last(spec: ModelSpec, found: dict[str, Any], error: Exception) -> None:
 
 
 def send(spec: ModelSpec, found: dict[str, Any]) -> None:
-    """Send the one message of a run. A failed message is logged and never fails the run."""
-    extra = {"message": message(spec, found), "model": spec.name, "severity": SEVERITIES.get(found["answer"], "info")}
+    """Send the one message of a run."""
+    tell(spec, message(spec, found), SEVERITIES.get(found["answer"], "info"))
+
+
+def tell(spec: ModelSpec, text: str, severity: str) -> None:
+    """Send a message of a severity: info, warning or error. One that fails is logged and never fails the task."""
+    extra = {"message": text, "model": spec.name, "severity": severity}
     try:
         notifier = import_string(spec.notifier)(**spec.notifier_arguments)
         notifier({**get_current_context(), "retraining": extra})
-    except Exception:  # the run has done its work; only the telling failed
-        log.exception("The message could not be sent through %s: %s", spec.notifier, extra["message"])
+    except Exception:  # the task has done its work; only the telling failed
+        log.exception("The message could not be sent through %s: %s", spec.notifier, text)

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
+
+ROLLED_BACK = AssetAlias(name="rolled_back_champion", group="champion")
+"""Stands for the champion that a rollback moves: which model's is known only when the form is sent."""
 
 
 def snapshot(model: str) -> Asset:
@@ -30,3 +33,9 @@ def announce_champion(events: Any, model: str, promoted: dict[str, Any]) -> None
             "entry": promoted["entry"],
             "gain": gain["mean"],
         }
+
+
+def announce_rollback(events: Any, model: str, version: str, entry: int) -> None:
+    """Attach an event to the champion that was moved back: its version, and the entry of the promotion log."""
+    if events is not None:
+        events[ROLLED_BACK].add(champion(model), extra={"version": version, "entry": entry, "action": "rollback"})

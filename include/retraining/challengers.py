@@ -7,12 +7,28 @@ from typing import Any
 
 import pandas as pd
 
-from include.retraining import drift, keys, labelling, model_card, registry, scoring, signing, training
+from include.retraining import (
+    drift,
+    holds,
+    keys,
+    labelling,
+    libraries,
+    model_card,
+    registry,
+    scoring,
+    signing,
+    smoke,
+    training,
+)
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.records import Inputs
-from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, Registry
+from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
 from include.retraining.spec import Candidate, ModelSpec
+from include.retraining.store import read
 from include.retraining.windows import Interval
+
+CANDIDATE = "candidate"
+"""What a candidate's manifest is signed as."""
 
 
 def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str, Any], name: str) -> str:
@@ -33,17 +49,8 @@ def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str,
     rows = pd.concat(frames, ignore_index=True)
     losses = {"fold_losses": training.fold_losses(candidate, frames, spec)}
     losses["floor_losses"] = training.fold_losses(None, frames, spec)
-    data = training.dump(training.fit(candidate, rows, spec))
-    about = _about(spec, candidate, intervals, rows)
-    file = {"files": {ARTIFACT: {"sha256": signing.sha256(data), "size_bytes": len(data)}}}
-    manifest = signing.sign(
-        {"format_version": registry.FORMAT_VERSION, "version": version, **about, **losses, **file}, desk.keyring
-    )
-    for key, content in (
-        (keys.candidate(spec.name, version, ARTIFACT), data),
-        (manifest_key, signing.canonical(manifest)),
-    ):
-        desk.store.put(key, content)
+    about = {"version": version, **_about(spec, candidate, intervals, rows), **losses}
+    _store(desk, about, _files(spec, training.fit(candidate, rows, spec), rows))
     return version
 
 
@@ -74,24 +81,23 @@ def _register(
     chosen: dict[str, Any],
     choice: dict[str, Any],
 ) -> dict[str, Any]:
-    version, key = chosen["version"], keys.candidate(spec.name, chosen["version"], ARTIFACT)
-    data = desk.store.get(key)
-    signing.check_bytes((signing.sha256(data), len(data)), chosen["files"][ARTIFACT], key)
+    version = chosen["version"]
+    files = {name: _candidate_file(desk, chosen, name) for name in chosen["files"]}
     intervals = scoring.usable(inputs, validation, "training")
     baseline = signing.canonical(drift.sketch(_frames(desk, spec, inputs, intervals), spec))
-    about = {name: value for name, value in chosen.items() if name not in {"files", "signature", "version"}}
+    about = {name: value for name, value in chosen.items() if name not in {"files", "signature", "version", "model"}}
     about |= {"selection": choice, "asked_by": inputs.content["actor"], "reason": inputs.form["reason"]}
     about |= {"run": inputs.prefix, "spec_sha256": validation["spec_sha256"], "as_of": inputs.content["as_of"]}
     about |= {"suite_sha256": validation["suite_sha256"], "digests": _named_digests(inputs, intervals)}
     card = model_card.render(spec, version, about).encode()
-    return desk.register(version, {ARTIFACT: data, BASELINE: baseline, CARD: card}, about)
+    return desk.register(version, {**files, BASELINE: baseline, CARD: card}, about)
 
 
 def _version(spec: ModelSpec, inputs: Inputs, candidate: Candidate, intervals: list[Interval]) -> str:
     if not intervals:
         raise DataError("No validated, labelled interval is left to train on. See which were refused, and why.")
     digests = [digest for one in _named_digests(inputs, intervals).values() for digest in one]
-    return training.version_id(spec, candidate, digests, intervals[-1].end, registry.library_versions())
+    return training.version_id(spec, candidate, digests, intervals[-1].end, libraries.versions())
 
 
 def _named_digests(inputs: Inputs, intervals: list[Interval]) -> dict[str, list[str]]:
@@ -105,12 +111,32 @@ def _frames(desk: Registry, spec: ModelSpec, inputs: Inputs, intervals: list[Int
     return [rows[one] for one in sorted(rows)]
 
 
+def _files(spec: ModelSpec, estimator: Any, rows: pd.DataFrame) -> dict[str, bytes]:
+    """Return an artifact, and rows with what it predicts for them before it was ever stored."""
+    made = smoke.rows(rows, spec.numeric, spec.categorical)
+    return {
+        ARTIFACT: training.dump(estimator),
+        SMOKE: signing.canonical(smoke.record(estimator, made, spec.numeric)),
+    }
+
+
+def _store(desk: Registry, about: dict[str, Any], files: dict[str, bytes]) -> None:
+    """Write a candidate, its manifest last."""
+    named = {name: {"sha256": signing.sha256(data), "size_bytes": len(data)} for name, data in files.items()}
+    content = {"format_version": registry.FORMAT_VERSION, "model": desk.model, "files": named, **about}
+    manifest = signing.canonical(signing.sign(content, desk.keyring, CANDIDATE))
+    with holds.hold(desk.store, desk.model, f"store candidate {about['version']}"):
+        for name, data in {**files, MANIFEST: manifest}.items():
+            desk.store.put(keys.candidate(desk.model, about["version"], name), data)
+
+
 def _about(spec: ModelSpec, candidate: Candidate, intervals: list[Interval], rows: pd.DataFrame) -> dict[str, Any]:
     treated = training.treatment(rows, spec)
     return {
         "candidate": candidate.name,
         "parameters": candidate.parameters,
         "seed": spec.seed,
+        "training_fields": spec.training_fields,
         "training_window": {"start": _iso(intervals[0].start), "end": _iso(intervals[-1].end)},
         "intervals": [keys.span(one) for one in intervals],
         "rows": len(rows),
@@ -118,21 +144,31 @@ def _about(spec: ModelSpec, candidate: Candidate, intervals: list[Interval], row
         "treatment": asdict(treated),
         "features": [*treated.kept, *spec.categorical],
         "missing_shares": {name: float(rows[name].isna().mean()) for name in spec.features},
-        "libraries": registry.library_versions(),
+        "libraries": libraries.versions(),
     }
+
+
+def _candidate_file(desk: Registry, manifest: dict[str, Any], name: str) -> bytes:
+    key = keys.candidate(desk.model, manifest["version"], name)
+
+    def checked(data: bytes) -> bytes:
+        signing.check_bytes((signing.sha256(data), len(data)), manifest["files"][name], key)
+        return data
+
+    return read(desk.store, key, checked)
 
 
 def _candidate(desk: Registry, version: str) -> dict[str, Any]:
     key = keys.candidate(desk.model, version, MANIFEST)
-    content = signing.verify(desk.store.get(key), desk.keyring, key)
-    if content.get("version") != version:
-        raise IntegrityError(f"{key} describes {content.get('version')}: it was copied there. Remove it.")
+    content = read(desk.store, key, lambda data: signing.verify(data, desk.keyring, key, CANDIDATE))
+    if content.get("version") != version or content.get("model") != desk.model:
+        raise IntegrityError(f"{key} describes {content.get('version')}: it was copied there. Remove it.", "identity")
     return content
 
 
 def _is_there(desk: Registry, key: str) -> bool:
     try:
-        signing.verify(desk.store.get(key), desk.keyring, key)
+        read(desk.store, key, lambda data: signing.verify(data, desk.keyring, key, CANDIDATE))
     except ObjectMissing:
         return False
     return True

@@ -1,12 +1,16 @@
 """``python -m include.retraining``: what is in the store, in a terminal, without Airflow."""
 
 import argparse
+import getpass
 import json
+import os
+import secrets
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from include.retraining import connections, specs
+from include.retraining import connections, rollback, specs, tables
 from include.retraining.errors import RetrainingError
 from include.retraining.registry import Registry
 
@@ -19,8 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(asked.command(asked))
     except RetrainingError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        return _tell(error)
 
 
 def versions(asked: argparse.Namespace) -> int:
@@ -55,61 +58,151 @@ def runs(asked: argparse.Namespace) -> int:
     from include.retraining import records
 
     names = ("start", "run", "rows", "validation", "champion_loss", "decision", "verdict", "version")
-    found = records.summaries(connections.open_store(), asked.model)
+    found = records.summaries(connections.open_store(), specs.load(asked.model).name)
     return _print(asked, [{name: row[name] for name in names} for row in found], f"{asked.model} has not run yet.")
 
 
 def verify(asked: argparse.Namespace) -> int:
-    """Check every hash, signature and chain link; status 1 if anything is broken."""
+    """Check every hash, signature and link of a model, or of all; status 1 if anything is wrong."""
     from include.retraining import verifying
 
-    found = verifying.verify(_registry(asked.model))
-    rows = [{"key": finding.key, "problem": finding.problem} for finding in found.findings]
-    _print(asked, rows, f"{asked.model}: {found.checked} objects checked; every hash, signature and link holds.")
-    return 1 if rows else 0
+    rows, status = [], 0
+    for name in specs.names() if asked.all else [asked.model]:
+        try:
+            spec = specs.load(name)
+            found = verifying.verify(connections.open_registry(spec), spec.retention)
+        except RetrainingError as error:  # it must not hide what is wrong with the other models
+            status = _tell(error)
+            continue
+        rows += [{"model": name, **asdict(one)} for one in found.findings]
+        if not asked.json:
+            print(verifying.describe(name, found))
+    if asked.json:
+        print(json.dumps(rows, indent=2))
+    return 1 if rows else status
+
+
+def collect(asked: argparse.Namespace) -> int:
+    """Print what maintenance would delete, and why everything else is kept; delete it with --delete."""
+    from include.retraining import collecting
+
+    spec = specs.load(asked.model)
+    registry, done = connections.open_registry(spec), None
+    if asked.delete:
+        done = collecting.collect(registry, spec.retention, f"cli:{_os_user()}", asked.reason)
+    plan = done.plan if done else collecting.survey(registry, spec.retention)
+    deleted = [one.key for one in done.deleted] if done else []
+    if asked.json:
+        print(json.dumps({"plan": plan.rows(), "deleted": deleted, "record": done.record if done else None}, indent=2))
+    else:
+        print(collecting.describe(plan))
+        print(done.sentence if done else "Dry run: nothing was deleted. Add --delete to delete it.")
+    return 0
+
+
+def reproduce(asked: argparse.Namespace) -> int:
+    """Train a version again from what is stored; status 1 unless every prediction is the same."""
+    from include.retraining import reproducing
+
+    spec = specs.load(asked.model)
+    found = reproducing.reproduce(connections.open_registry(spec), spec, asked.version)
+    if asked.json:
+        told = {"version": asked.version, "equal": found.is_equal, "sentence": found.sentence}
+        print(json.dumps({**told, "comparisons": found.rows}, indent=2))
+    else:
+        print("\n".join([*tables.render(found.rows), "", found.sentence]))
+    return 0 if found.is_equal else 1
+
+
+def roll_back(asked: argparse.Namespace) -> int:
+    """Make an earlier version the champion again; only the DAG `rollback` tells schedules that wait for a champion."""
+    registry = _registry(asked.model)
+    who, token = f"cli:{_os_user()}", secrets.token_hex(16)
+    request = rollback.Request(asked.model, asked.to, rollback.one_line(asked.reason), who, token, asked.dry_run)
+    planned = rollback.plan(registry, request)
+    if not asked.json:
+        print(rollback.describe(registry, planned))
+    entry = None if request.is_dry else rollback.carry_out(registry, planned).number
+    if asked.json:
+        print(json.dumps({**asdict(planned), "entry": entry}, indent=2))
+    else:
+        print(f"Rolled back: entry {entry}." if entry else "Dry run: nothing was changed.")
+    return 0
 
 
 def doctor(asked: argparse.Namespace) -> int:
-    """Prove that the store honours put-if-absent and that every Connection and spec can be read."""
-    from include.retraining.store import prove
+    """Prove what the store honours, and that keys, Connections and specs are there; status 1 if a check failed."""
+    from include.retraining.doctor import examine, verdict
+    from include.retraining.intake import now_utc
+    from include.retraining.probes import FAILED
 
-    store = connections.open_store()
-    prove(store)
-    connections.open_keyring()
-    lines = [{"what": "store", "state": "put-if-absent holds"}, {"what": "signing", "state": "a key is there"}]
-    broken = 0
-    for name, found in specs.load_all().items():
-        wrong = isinstance(found, Exception)
-        broken += wrong
-        lines.append({"what": f"spec {name}", "state": str(found) if wrong else "loads"})
-    _print(asked, lines, "")
-    return 1 if broken else 0
+    found = examine(now_utc)
+    rows = [{"check": one.check, "state": one.state, "required": one.is_required, "found": one.told} for one in found]
+    _print(asked, rows, "")
+    if not asked.json:
+        print(verdict(found))
+    return int(any(one.state == FAILED for one in found))
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "versions": versions,
-    "promotions": promotions,
-    "runs": runs,
-    "verify": verify,
-    "doctor": doctor,
+def _of_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a model's name, as in include/models/")
+
+
+def _of_version(parser: argparse.ArgumentParser) -> None:
+    _of_model(parser)
+    parser.add_argument("version", help="an id, as `versions` prints it")
+
+
+def _of_rollback(parser: argparse.ArgumentParser) -> None:
+    _of_model(parser)
+    parser.add_argument("--reason", required=True, help="why; the promotion log keeps it for good")
+    parser.add_argument("--to", default=rollback.PREVIOUS, metavar="VERSION", help="default: what was live before")
+    parser.add_argument("--dry-run", action="store_true", help="check and print only")
+
+
+def _of_verify(parser: argparse.ArgumentParser) -> None:
+    chosen = parser.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("model", nargs="?", help="a model's name, as in include/models/")
+    chosen.add_argument("--all", action="store_true", help="every model")
+
+
+def _of_collect(parser: argparse.ArgumentParser) -> None:
+    _of_model(parser)
+    parser.add_argument("--delete", action="store_true", help="delete it; else nothing is changed")
+    parser.add_argument("--reason", help="why; kept in the record of what was deleted")
+
+
+def _of_nothing(_: argparse.ArgumentParser) -> None:
+    """Add nothing: the command is about the whole installation."""
+
+
+Command = tuple[Callable[[argparse.Namespace], int], Callable[[argparse.ArgumentParser], None]]
+COMMANDS: dict[str, Command] = {
+    "versions": (versions, _of_model),
+    "promotions": (promotions, _of_model),
+    "runs": (runs, _of_model),
+    "verify": (verify, _of_verify),
+    "collect": (collect, _of_collect),
+    "reproduce": (reproduce, _of_version),
+    "rollback": (roll_back, _of_rollback),
+    "doctor": (doctor, _of_nothing),
 }
+"""What each command runs, and which arguments it adds to ``--json``."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m include.retraining", description=__doc__)
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
+    for name, (command, add_arguments) in COMMANDS.items():
         one = parsers.add_parser(name, help=str(command.__doc__))
         one.set_defaults(command=command)
         one.add_argument("--json", action="store_true", help="print JSON instead of a table")
-        if name != "doctor":
-            one.add_argument("model", help="a model's name, as in include/models/")
+        add_arguments(one)
     return parser
 
 
 def _registry(model: str) -> Registry:
-    specs.load(model)  # an unknown name is told before an empty table is
-    return Registry(connections.open_store(), connections.open_keyring(), model)
+    return connections.open_registry(specs.load(model))
 
 
 def _print(asked: argparse.Namespace, rows: list[dict[str, Any]], nothing: str) -> int:
@@ -118,17 +211,17 @@ def _print(asked: argparse.Namespace, rows: list[dict[str, Any]], nothing: str) 
     elif not rows:
         print(nothing)
     else:
-        columns = list(rows[0])
-        table = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
-        widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
-        for line in table:
-            print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        print("\n".join(tables.render(rows)))
     return 0
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "-" if value is None else str(value)
+def _tell(error: RetrainingError) -> int:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return 1
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return str(os.getuid())

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from include.retraining.errors import ConnectionInvalid
 
 if TYPE_CHECKING:
+    from include.retraining.registry import Registry
     from include.retraining.signing import Keyring
+    from include.retraining.spec import ModelSpec
     from include.retraining.store import Store
 
 ENV_FILE_VARIABLE = "RETRAINING_ENV_FILE"
@@ -84,11 +86,13 @@ def settings(name: str) -> Settings:
 
 def open_store() -> "Store":
     """Return the store that Connection ``store`` names: S3 (``aws``) or a local folder (``fs``)."""
+    from include.retraining import encryption
+    from include.retraining.folder import open_folder
     from include.retraining.s3 import open_s3
-    from include.retraining.store import open_folder
 
     found = settings(STORE)
     if found.kind == "fs":
+        encryption.refuse(found.extra, "a folder")
         return open_folder(Path(found.need("path")))
     if found.kind == "aws":
         return open_s3(found)
@@ -107,6 +111,13 @@ def open_keyring() -> "Keyring":
         )
     retired = {str(key): str(secret) for key, secret in found.extra.get("retired", {}).items()}
     return Keyring(active=found.login, secrets={**retired, found.login: found.password})
+
+
+def open_registry(spec: "ModelSpec", store: "Store | None" = None) -> "Registry":
+    """Return a model's registry, in the store that Connection ``store`` names unless one is given."""
+    from include.retraining.registry import Registry
+
+    return Registry(store or open_store(), open_keyring(), spec.name, spec.allowed_pairs)
 
 
 def _from_json(name: str, raw: str) -> Settings:

@@ -10,7 +10,7 @@ RetrainingError
 │   ├── IntegrityError       a stored object that is not what was written
 │   │   └── ObjectMissing    … or is not there
 │   ├── PromotionConflict    the champion moved while this run compared
-│   └── StoreUnsafe          a store that does not honour put-if-absent
+│   └── StoreUnsafe          a store that does not honour put-if-absent, or does not encrypt as asked
 └── Unavailable              a network door that may answer next time: tasks retry it
 
 Every message says what was found, what was expected and what to do.
@@ -46,7 +46,15 @@ class ValidationBlocked(BadInput):
 
 
 class IntegrityError(BadInput):
-    """A stored object is missing, altered, truncated or unsigned."""
+    """A stored object is missing, altered, truncated or unsigned; ``check`` names the check that refused it."""
+
+    def __init__(self, message: str, check: str = "content") -> None:
+        super().__init__(message)
+        self.check = check
+
+    def __str__(self) -> str:
+        """Return the message and the check's name."""
+        return f"{super().__str__()} (failed check: {self.check})"
 
 
 class PromotionConflict(BadInput):
@@ -54,7 +62,7 @@ class PromotionConflict(BadInput):
 
 
 class StoreUnsafe(BadInput):
-    """The store accepts put-if-absent and overwrites all the same."""
+    """The store accepts put-if-absent and overwrites all the same, or does not encrypt as asked."""
 
 
 class ObjectMissing(IntegrityError):

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.retraining import connections, expectations, keys, labelling, privacy, snapshots, warehouse, windows
+from include.retraining import connections, expectations, holds, keys, labelling, privacy, snapshots, warehouse, windows
 from include.retraining.errors import DataError
 from include.retraining.records import Inputs, find_inputs, write_inputs
 from include.retraining.registry import Registry
@@ -92,13 +92,14 @@ def pull(spec: ModelSpec, trigger: Trigger, now: datetime) -> Inputs:
     source = connections.settings(spec.source.connection)
     window = resolve(spec, trigger, now, warehouse.data_until(source))
     pull_ = Pull(spec, store, keyring, source, window.as_of, _secret(spec))
-    head = Registry(store, keyring, spec.name).head()
-    content = {
-        **_identity(spec, trigger, window),
-        **_pinned(pull_, window, bool(trigger.form.get("refresh"))),
-        "base": head.number if head else 0,
-    }
-    return write_inputs(store, keys.inputs(spec.name, window.current, trigger.run_id), content)
+    with holds.hold(store, spec.name, f"pull {trigger.run_id}"):
+        head = Registry(store, keyring, spec.name).head()
+        content = {
+            **_identity(spec, trigger, window),
+            **_pinned(pull_, window, bool(trigger.form.get("refresh"))),
+            "base": head.number if head else 0,
+        }
+        return write_inputs(store, keys.inputs(spec.name, window.current, trigger.run_id), content)
 
 
 def _identity(spec: ModelSpec, trigger: Trigger, window: Window) -> dict[str, Any]:
@@ -190,5 +191,5 @@ def _secret(spec: ModelSpec) -> str:
 
 
 def now_utc() -> datetime:
-    """Return the present moment: the one clock of the corridor, read by ``pull_snapshot`` alone."""
+    """Return the present moment: the one clock of the corridor, read by ``pull_snapshot`` (and by ``doctor``) alone."""
     return datetime.now(UTC)

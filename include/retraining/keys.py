@@ -1,11 +1,48 @@
-"""Every object key, built here and nowhere else. Pure: dates and digests are passed in."""
+"""Every object key, built and read here and nowhere else. Pure: dates and digests are passed in."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from include.retraining.windows import Interval
 
 STAMP = "%Y%m%dT%H%M%SZ"
+HEADS = {"manifest.json", "parquet.json", "result.json", "inputs.json"}
+"""Parts without which what lies beside them does not exist."""
+_SPAN, _NAME = r"(?P<span>[^/]+)/", r"(?P<group>[^/]+)"
+_FILES = _NAME + r"/(?P<part>[^/]+)"
+_JSON = _NAME + r"\.(?P<part>json)"
+_ROWS = _SPAN + _NAME + r"\.(?P<part>parquet)"
+_SHAPES = {
+    "snapshots": ("snapshots", _SPAN + _NAME + r"/(?P<part>rows\.parquet|manifest\.json)"),
+    "labels": ("labels", _SPAN + _NAME + r"\.(?P<part>parquet(?:\.json)?)"),
+    "quarantine": ("quarantine", _ROWS),
+    "validations": ("validations", _SPAN + _NAME + r"/(?P<part>result\.json)"),
+    "data-docs": ("validations", _SPAN + _NAME + r"\.(?P<part>html)"),
+    "predictions": ("predictions", _ROWS),
+    "runs": ("runs", _SPAN + _NAME + r"/(?P<part>inputs\.json|record-[1-9]\d*\.json)"),
+    "candidates": ("candidates", _FILES),
+    "versions": ("versions", _FILES),
+    "promotions": ("promotions", r"(?P<group>\d{8,})\.(?P<part>json)"),
+    "hints/runs": ("run hints", _JSON),
+    "hints": ("hints", r"(?P<group>champion)\.(?P<part>json)"),
+    "holds": ("holds", _JSON),
+    "sweeps": ("sweeps", _JSON),
+    "collections": ("collections", _JSON),
+}
+"""Per folder: the kind of object, and what follows in its keys."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a key tells of its object."""
+
+    kind: str
+    """The folder's name; a page of Data Docs belongs to its validation, and a run's hint is one of its own kind."""
+    interval: Interval | None
+    group: str
+    """The name that the object shares with those that are complete or absent together with it."""
+    part: str
 
 
 def stamp(moment: datetime) -> str:
@@ -37,6 +74,29 @@ def parse_span(text: str) -> Interval:
 def safe(run_id: str) -> str:
     """Return an Airflow run id as one key segment: letters, digits, ``_``, ``-`` and ``.`` only."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", run_id).lstrip(".") or "_"
+
+
+def place(model: str, key: str) -> Place | None:
+    """Return what a key of a model tells, or None for one that is not built here."""
+    rest = key.removeprefix(everything(model))
+    folder = next((one for one in _SHAPES if rest.startswith(f"{one}/")), None)
+    if folder is None:
+        return None
+    kind, shape = _SHAPES[folder]
+    found = re.fullmatch(shape, rest.removeprefix(f"{folder}/"))
+    if found is None:
+        return None
+    parts = found.groupdict()
+    try:
+        interval = parse_span(parts["span"]) if "span" in parts else None
+    except ValueError:
+        return None
+    return Place(kind, interval, parts["group"], parts["part"])
+
+
+def everything(model: str) -> str:
+    """``{model}/``."""
+    return f"{model}/"
 
 
 def snapshots(model: str, interval: Interval | None = None) -> str:
@@ -145,9 +205,58 @@ def champion_hint(model: str) -> str:
     return f"{model}/hints/champion.json"
 
 
-def probe(token: str) -> str:
-    """``doctor/{token}``: an object that proves what a store promises, and is removed again."""
-    return f"doctor/{token}"
+def holds(model: str) -> str:
+    """``{model}/holds/``."""
+    return f"{model}/holds/"
+
+
+def hold(model: str, token: str) -> str:
+    """``{model}/holds/{token}.json``: somebody relies on objects that nothing names yet."""
+    return f"{holds(model)}{token}.json"
+
+
+def sweeps(model: str) -> str:
+    """``{model}/sweeps/``."""
+    return f"{model}/sweeps/"
+
+
+def sweep(model: str, token: str) -> str:
+    """``{model}/sweeps/{token}.json``: maintenance is deleting right now."""
+    return f"{sweeps(model)}{token}.json"
+
+
+def collections(model: str) -> str:
+    """``{model}/collections/``."""
+    return f"{model}/collections/"
+
+
+def collection(model: str, moment: datetime, sha256: str) -> str:
+    """``{model}/collections/{moment}-{sha12}.json``: what maintenance deleted, when and why; signed."""
+    return f"{collections(model)}{stamp(moment)}-{sha256[:12]}.json"
+
+
+def quarantines(model: str) -> str:
+    """``{model}/quarantine/``."""
+    return f"{model}/quarantine/"
+
+
+def predictions(model: str) -> str:
+    """``{model}/predictions/``."""
+    return f"{model}/predictions/"
+
+
+def probe(token: str, name: str = "") -> str:
+    """``doctor/{token}[-{name}]``: an object that proves what a store promises, and is removed again."""
+    return f"doctor/{token}-{name}" if name else f"doctor/{token}"
+
+
+def is_part(text: str) -> bool:
+    """Return whether a text can be one part of a key: whatever could lead elsewhere cannot.
+
+    >>> [is_part(text) for text in ("20130201-0123456789ab", "", "..", "../x", "/x", "a b")]
+    [True, False, False, False, False, False]
+    """
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", text) is not None
 
 
 def _of_interval(prefix: str, interval: Interval | None) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 from include.retraining import connections, decision, intake, keys, promotion, records, signing, specs, warehouse
 from include.retraining.intake import Trigger
+from include.retraining.promotion_log import Entry
 from include.retraining.records import Inputs
-from include.retraining.registry import Entry, Registry
+from include.retraining.registry import Registry
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store, exists
 from include.retraining.windows import Interval
@@ -37,9 +38,9 @@ class Desk:
 
 def open_desk(model: str, inputs_key: str) -> Desk:
     """Return the desk of a run that is pinned."""
-    store = connections.open_store()
-    registry = Registry(store, connections.open_keyring(), model)
-    return Desk(specs.load(model), registry, records.read_inputs(store, inputs_key))
+    spec = specs.load(model)
+    registry = connections.open_registry(spec)
+    return Desk(spec, registry, records.read_inputs(registry.store, inputs_key))
 
 
 def decide(desk: Desk) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def compare(desk: Desk) -> dict[str, Any]:
         return {**asdict(promotion.Verdict(promotion.LOSE, (reason,))), "challenger": None, "champion": None}
     holdout = scoring.usable(desk.inputs, desk.section("validation"), "holdout")
     rows = scoring.labelled_rows(desk.store, desk.spec, desk.inputs, holdout)
-    old = scoring.score_contender(desk.registry.load(head.version), rows, desk.spec) if head else None
+    old = scoring.score_contender(desk.registry.load_live(head), rows, desk.spec) if head else None
     new = scoring.score_contender(desk.registry.load(challenger["version"]), rows, desk.spec)
     floor = scoring.floor_losses(rows, desk.spec, challenger["base_rate"])
     verdict = promotion.compare(old, new, floor, desk.spec.promotion, required_holdout(desk))
@@ -104,14 +105,12 @@ def promote(desk: Desk) -> dict[str, Any]:
     """Move the champion forward; the section says where to in the promotion log."""
     verdict, version = desk.section("verdict"), str(desk.section("challenger")["version"])
     about = {
-        "action": "promote",
         "reason": verdict["reasons"][0],
         "actor": desk.inputs.content["actor"],
         "verdict_sha256": signing.sha256(signing.canonical(verdict)),
         "run": desk.inputs.prefix,
         "nonce": signing.sha256(f"{desk.inputs.key} {version}".encode())[:32],
     }
-    desk.registry.load(version)  # the artifact that goes live has been verified and loads
     entry = desk.registry.promote(version, int(desk.inputs.content["base"]), desk.inputs.as_of, about)
     return {"promoted": True, "version": version, "entry": entry.number, "numbers": verdict["numbers"]}
 
@@ -152,7 +151,7 @@ def unrecorded(trigger: Trigger, failed: list[str], error: Exception) -> dict[st
 def _pinned_desk(store: Store, spec: ModelSpec, trigger: Trigger) -> Desk | None:
     """Return the desk of a run that an earlier try has pinned, or None."""
     inputs = records.find_inputs(store, spec.name, trigger.run_id)
-    return Desk(spec, Registry(store, connections.open_keyring(), spec.name), inputs) if inputs else None
+    return Desk(spec, connections.open_registry(spec, store), inputs) if inputs else None
 
 
 def _champion_after(desk: Desk, sections: dict[str, Any]) -> Entry | None:

@@ -5,7 +5,8 @@ import hmac
 
 import pandas as pd
 
-from include.retraining.spec import DROP, PSEUDONYMISE, ModelSpec
+from include.retraining.policies import DROP, PSEUDONYMISE
+from include.retraining.spec import ModelSpec
 
 PSEUDONYM_LENGTH = 16
 

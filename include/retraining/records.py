@@ -4,6 +4,9 @@ The record grows as the run goes on: each step that has something to tell writes
 one with its own section added, and the highest n is current. A rerun that finds the same writes nothing.
 """
 
+import contextlib
+import itertools
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,8 +15,9 @@ from typing import Any
 
 from include.retraining import keys, signing
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
+from include.retraining.promotion_log import check_format
 from include.retraining.snapshots import READERS, Frozen
-from include.retraining.store import Store
+from include.retraining.store import Store, read
 from include.retraining.windows import Interval
 
 FORMAT_VERSION = 1
@@ -68,7 +72,7 @@ class Inputs:
 
 def write_inputs(store: Store, key: str, content: dict[str, Any]) -> Inputs:
     """Write what a run works on, unless an earlier try has; return what is pinned now."""
-    store.put_if_absent(key, signing.canonical({"format_version": FORMAT_VERSION, **content}))
+    store.put_if_absent(key, signing.seal({"format_version": FORMAT_VERSION, **content}))
     hint = {"format_version": FORMAT_VERSION, "inputs": key}
     store.put(keys.run_hint(content["model"], content["run"]), signing.canonical(hint))
     found = read_inputs(store, key)
@@ -84,40 +88,45 @@ def find_inputs(store: Store, model: str, run_id: str) -> Inputs | None:
     """Return what a run is pinned to already, or None: a rerun must not look at the clock again."""
     try:
         hint = signing.read_json(store.get(keys.run_hint(model, run_id)), "a run's hint")
-        found = read_inputs(store, str(hint["inputs"]))
+        found = read_inputs(store, _inputs_key(model, run_id, str(hint["inputs"])))
     except (ObjectMissing, KeyError):
         return None
     return found if found.run_id == run_id else None
 
 
+def _inputs_key(model: str, run_id: str, hinted: str) -> str:
+    """Return the key that a run's hint names; raises IntegrityError for any other object's: nobody signs a hint."""
+    span = hinted.removeprefix(keys.runs(model)).partition("/")[0]
+    with contextlib.suppress(ValueError):
+        if hinted == keys.inputs(model, keys.parse_span(span), run_id):
+            return hinted
+    raise IntegrityError(
+        f"{keys.run_hint(model, run_id)} names {hinted!r}, no inputs of run {run_id!r}. Remove it.", "identity"
+    )
+
+
 def read_inputs(store: Store, key: str) -> Inputs:
     """Return what a run works on; raises IntegrityError for a newer format."""
-    content = signing.read_json(store.get(key), key)
-    if content.get("format_version") != FORMAT_VERSION:
-        raise IntegrityError(
-            f"{key} has format_version {content.get('format_version')!r}, this release reads {FORMAT_VERSION}. "
-            "Read it with the release that wrote it."
-        )
+    content = read(store, key, lambda data: signing.unseal(data, key))
+    check_format(content, FORMAT_VERSION, key)
     return Inputs(key, content)
 
 
 def read_sections(store: Store, prefix: str) -> dict[str, Any]:
     """Return what a run has told so far, by section; empty before its first word."""
-    number = _highest(store, prefix)
-    return _sections(store, prefix, number) if number else {}
+    return _newest(store, prefix)[1]
 
 
 def write_section(store: Store, prefix: str, name: str, content: dict[str, Any]) -> None:
     """Add one section to a run's record, or replace it; writes nothing if the record says so already."""
     while True:
-        number = _highest(store, prefix)
-        sections = _sections(store, prefix, number) if number else {}
+        number, sections = _newest(store, prefix)
         if name in sections and signing.canonical(sections[name]) == signing.canonical(content):
             return
         kept = {one: found for one, found in sections.items() if not _is_outdated(one, name)}
         record = {"format_version": FORMAT_VERSION, "sections": {**kept, name: content}}
-        if store.put_if_absent(keys.record(prefix, number + 1), signing.canonical(record)):
-            return
+        if store.put_if_absent(keys.record(prefix, number + 1), signing.seal(record)):
+            return  # else another task was quicker: what it wrote is read first
 
 
 def _is_outdated(section: str, changed: str) -> bool:
@@ -195,11 +204,28 @@ def _runs(store: Store, model: str) -> Iterator[tuple[Interval, str]]:
         yield keys.parse_span(prefix.split("/")[2]), prefix
 
 
+def _newest(store: Store, prefix: str) -> tuple[int, dict[str, Any]]:
+    """Return the highest record's number and sections. A listing may lag, so it says only where to begin."""
+    listed = _climb(store, prefix, max(1, _highest(store, prefix)))
+    return listed if listed[0] else _climb(store, prefix, 1)
+
+
+def _climb(store: Store, prefix: str, first: int) -> tuple[int, dict[str, Any]]:
+    found = 0, dict[str, Any]()
+    with contextlib.suppress(ObjectMissing):
+        for number in itertools.count(first):
+            found = number, _sections(store, prefix, number)
+    return found
+
+
 def _highest(store: Store, prefix: str) -> int:
     names = (found.key.removeprefix(prefix) for found in store.list(f"{prefix}record-"))
-    return max((int(name.removeprefix("record-").removesuffix(".json")) for name in names), default=0)
+    numbers = (re.fullmatch(r"record-(\d+)\.json", name) for name in names)
+    return max((int(one[1]) for one in numbers if one), default=0)
 
 
 def _sections(store: Store, prefix: str, number: int) -> dict[str, Any]:
     key = keys.record(prefix, number)
-    return dict(signing.read_json(store.get(key), key)["sections"])
+    content = read(store, key, lambda data: signing.unseal(data, key))
+    check_format(content, FORMAT_VERSION, key)
+    return dict(content["sections"])

@@ -9,33 +9,36 @@ import pandas as pd
 
 from include.retraining import drift, evaluation, keys, labelling, records, signing, snapshots, training
 from include.retraining.promotion import Scored
+from include.retraining.promotion_log import Entry
 from include.retraining.records import Inputs
-from include.retraining.registry import BASELINE, Entry, Registry
+from include.retraining.registry import BASELINE, Registry
+from include.retraining.snapshots import Frozen
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store
 from include.retraining.windows import Interval
-
-SLACK = 14
-"""Intervals beyond the longest window or wait whose records are still read."""
 
 
 def labelled_rows(
     store: Store, spec: ModelSpec, inputs: Inputs, intervals: Iterable[Interval]
 ) -> dict[Interval, pd.DataFrame]:
     """Return the rows with known labels of each interval; intervals with too few are left out."""
-    wanted = list(intervals)
-    features = snapshots.read_many(store, [inputs.snapshot(one) for one in wanted])
-    labels = snapshots.read_many(store, [inputs.labels(one) for one in wanted])
-    joined = (labelling.labelled(rows, known, spec) for rows, known in zip(features, labels, strict=True))
-    return {one: rows for one, rows in zip(wanted, joined, strict=True) if len(rows) >= labelling.MINIMUM_ROWS}
+    return joined(store, spec, {one: (inputs.snapshot(one), inputs.labels(one)) for one in intervals})
+
+
+def joined(
+    store: Store, spec: ModelSpec, frozen: dict[Interval, tuple[Frozen, Frozen]]
+) -> dict[Interval, pd.DataFrame]:
+    """Return what ``labelled_rows`` does, of each interval's snapshot and labels."""
+    features = snapshots.read_many(store, [rows for rows, _ in frozen.values()])
+    labels = snapshots.read_many(store, [known for _, known in frozen.values()])
+    found = (labelling.labelled(rows, known, spec) for rows, known in zip(features, labels, strict=True))
+    return {one: rows for one, rows in zip(frozen, found, strict=True) if len(rows) >= labelling.MINIMUM_ROWS}
 
 
 def remembered_since(spec: ModelSpec, inputs: Inputs) -> datetime:
-    """Return from when on records of earlier intervals matter: the longest window or wait, counted in intervals."""
-    sizes, waits = spec.windows, spec.decision
-    count = max(sizes.training_intervals + sizes.holdout_intervals, 2 * waits.maximum_age_intervals) + SLACK
+    """Return from when on records of earlier intervals matter: the longest window or wait."""
     passed = spec.timetable.intervals(inputs.as_of)
-    return passed[-count:][0].start if passed else inputs.interval.start
+    return passed[-spec.lookback_intervals :][0].start if passed else inputs.interval.start
 
 
 def usable(inputs: Inputs, validation: dict[str, Any], part: str) -> list[Interval]:
@@ -103,8 +106,9 @@ def _newly_served(
     live = {one: registry.live_at(one.start, int(inputs.content["base"])) for one in new}
     rows = labelled_rows(registry.store, spec, inputs, [one for one in new if live[one] is not None])
     lines = []
-    for version in sorted({entry.version for one, entry in live.items() if entry and one in rows}):
-        estimator = registry.load(version)
+    serving = {entry.version: entry for one, entry in live.items() if entry and one in rows}
+    for version, served in sorted(serving.items()):
+        estimator = registry.load_live(served)
         own = {one: rows[one] for one in rows if (entry := live[one]) and entry.version == version}
         lines += [{**line, "version": version} for line in score_each(estimator, own, spec)]
     return sorted(lines, key=lambda line: str(line["span"]))

@@ -5,13 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from include.retraining import expectations, keys, signing, snapshots
+from include.retraining import expectations, holds, keys, signing, snapshots
 from include.retraining.errors import ObjectMissing
 from include.retraining.expectations import Suite
+from include.retraining.policies import PSEUDONYMISE
 from include.retraining.records import Inputs
 from include.retraining.snapshots import Frozen
-from include.retraining.spec import PSEUDONYMISE, ModelSpec
-from include.retraining.store import Store
+from include.retraining.spec import ModelSpec
+from include.retraining.store import Store, read
 from include.retraining.validation import FAIL, About, validate
 from include.retraining.windows import Interval
 
@@ -88,7 +89,7 @@ def _name(row: dict[str, Any]) -> str:
 
 def _stored(store: Store, key: str) -> dict[str, Any] | None:
     try:
-        return signing.read_json(store.get(key), key)
+        return read(store, key, lambda data: signing.unseal(data, key))
     except ObjectMissing:
         return None
 
@@ -99,6 +100,7 @@ def _validated(store: Store, spec: ModelSpec, subject: Subject) -> dict[str, Any
     about = About(spec.name, subject.interval, frozen.sha256, frozenset(masked), spec.timezone)
     found = validate(snapshots.read(store, frozen), subject.suite, about)
     page = keys.data_docs_page(spec.name, subject.interval, frozen.sha256, subject.suite.sha256)
-    store.put(page, found.html.encode())
-    store.put_if_absent(subject.key(spec.name), signing.canonical(found.result))
+    with holds.hold(store, spec.name, f"publish {page}"):
+        store.put(page, found.html.encode())
+        store.put_if_absent(subject.key(spec.name), signing.seal(found.result))
     return found.result

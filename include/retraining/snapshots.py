@@ -8,6 +8,7 @@ from datetime import datetime
 import pandas as pd
 
 from include.retraining import keys, labelling, signing
+from include.retraining import store as stores
 from include.retraining.errors import IntegrityError
 from include.retraining.signing import Keyring
 from include.retraining.spec import ModelSpec
@@ -15,6 +16,8 @@ from include.retraining.store import Store
 from include.retraining.windows import Interval
 
 FORMAT_VERSION = 1
+FROZEN = "snapshot or labels"
+"""What their manifests are signed as."""
 READERS = 8
 """Parallel reads of a window: each is mostly waiting."""
 
@@ -70,14 +73,16 @@ def newest(store: Store, keyring: Keyring, prefix: str, as_of: datetime) -> Froz
     return max(found, key=lambda one: (one.sequence, one.sha256), default=None)
 
 
+def find(store: Store, keyring: Keyring, prefix: str, sha256: str) -> Frozen | None:
+    """Return the object of one interval that holds exactly these bytes, from its signed manifest, or None."""
+    listed = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
+    found = (_manifest(store, keyring, key) for key in listed if f"-{sha256[:12]}" in key)
+    return next((one for one in found if one.sha256 == sha256), None)
+
+
 def read(store: Store, frozen: Frozen) -> pd.DataFrame:
     """Return the rows after checking their hash; raises IntegrityError, naming the object."""
-    data = store.get(frozen.key)
-    signing.check_bytes((signing.sha256(data), len(data)), asdict(frozen), frozen.key)
-    try:
-        return pd.read_parquet(io.BytesIO(data))
-    except (ValueError, OSError) as error:
-        raise IntegrityError(f"{frozen.key} is not Parquet: {error}. Restore the original.") from None
+    return stores.read(store, frozen.key, lambda data: _rows(frozen, data))
 
 
 def read_many(store: Store, frozen: list[Frozen]) -> list[pd.DataFrame]:
@@ -86,8 +91,16 @@ def read_many(store: Store, frozen: list[Frozen]) -> list[pd.DataFrame]:
         return list(readers.map(lambda one: read(store, one), frozen))
 
 
+def _rows(frozen: Frozen, data: bytes) -> pd.DataFrame:
+    signing.check_bytes((signing.sha256(data), len(data)), asdict(frozen), frozen.key)
+    try:
+        return pd.read_parquet(io.BytesIO(data))
+    except (ValueError, OSError) as error:
+        raise IntegrityError(f"{frozen.key} is not Parquet: {error}. Restore the original.", "format") from None
+
+
 def _freeze(store: Store, keyring: Keyring, frozen: Frozen, data: bytes) -> Frozen:
-    manifest = signing.sign({"format_version": FORMAT_VERSION, **asdict(frozen)}, keyring)
+    manifest = signing.sign({"format_version": FORMAT_VERSION, **asdict(frozen)}, keyring, FROZEN)
     for key, content in ((frozen.key, data), (keys.rows_manifest(frozen.key), signing.canonical(manifest))):
         if not store.put_if_absent(key, content):
             _refuse_other_bytes(store, keyring, key, frozen)
@@ -96,15 +109,17 @@ def _freeze(store: Store, keyring: Keyring, frozen: Frozen, data: bytes) -> Froz
 
 def _refuse_other_bytes(store: Store, keyring: Keyring, key: str, frozen: Frozen) -> None:
     """Accept a manifest that a retired key signed; anything else under a content address is damage."""
-    if key.endswith(".json") and signing.verify(store.get(key), keyring, key)["sha256"] == frozen.sha256:
-        return
-    raise IntegrityError(f"{key} holds other bytes than its name says. Remove it, then run again.")
+    if key.endswith(".json"):
+        found = stores.read(store, key, lambda data: signing.verify(data, keyring, key, FROZEN))
+        if found["sha256"] == frozen.sha256:
+            return
+    raise IntegrityError(f"{key} holds other bytes than its name says. Remove it, then run again.", "hash")
 
 
 def _manifest(store: Store, keyring: Keyring, key: str) -> Frozen:
-    content = signing.verify(store.get(key), keyring, key)
+    content = stores.read(store, key, lambda data: signing.verify(data, keyring, key, FROZEN))
     if keys.rows_manifest(str(content.get("key"))) != key:
-        raise IntegrityError(f"{key} describes {content.get('key')}: it was copied there. Remove it.")
+        raise IntegrityError(f"{key} describes {content.get('key')}: it was copied there. Remove it.", "identity")
     return Frozen(**{name: content[name] for name in Frozen.__dataclass_fields__ if name in content})
 
 

@@ -12,74 +12,26 @@ from zoneinfo import ZoneInfo, available_timezones
 from croniter import croniter
 
 from include.retraining.errors import SpecError
+from include.retraining.policies import (
+    CANDIDATES,
+    DROP,
+    KEEP,
+    PSEUDONYMISE,
+    Candidate,
+    DecisionPolicy,
+    Keep,
+    PromotionPolicy,
+    Retention,
+    SqlSource,
+    Windows,
+)
 from include.retraining.windows import Schedule
 
-KEEP, DROP, PSEUDONYMISE = "keep", "drop", "pseudonymise"
-CANDIDATES = ("logistic_regression", "hist_gradient_boosting")
+__all__ = ["Candidate", "DecisionPolicy", "Keep", "ModelSpec", "PromotionPolicy", "Retention", "SqlSource", "Windows"]
 
 
-@dataclass(frozen=True)
-class SqlSource:
-    """Rows from SQL over an Airflow Connection.
-
-    The query is bound to ``:start``, ``:end``, ``:as_of`` and ``:since`` and must return nothing that was not known at
-    ``:as_of``: a label that is not known yet is NULL.
-    """
-
-    connection: str
-    query: Path
-    lookback: timedelta = timedelta(0)
-    """How far before the interval the query may look; bound as ``:since`` = start - lookback."""
-
-
-@dataclass(frozen=True)
-class Windows:
-    """How many labelled intervals a run uses."""
-
-    training_intervals: int = 56
-    """The most intervals to train on."""
-    minimum_training_intervals: int = 14
-    """Fewer than these and the answer is *insufficient data*."""
-    holdout_intervals: int = 7
-    """Newest labelled intervals that candidates are never fitted on."""
-    minimum_rows: int = 100
-    """An interval with fewer rows is not worth a validation: *insufficient data*."""
-    minimum_completeness: float = 0.8
-    """Share of keys, 0 to 1, whose label is known or void before an interval counts as labelled."""
-
-
-@dataclass(frozen=True)
-class DecisionPolicy:
-    """When a retrain pays, in a user's terms."""
-
-    maximum_age_intervals: int = 14
-    """Refit at the latest after so many intervals."""
-    cooldown_intervals: int = 7
-    """Never refit more often than this, however bad the loss looks."""
-    confidence: float = 0.99
-    """Certainty that the loss has grown before a run refits early."""
-    recent_intervals: int = 7
-    """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
-
-
-@dataclass(frozen=True)
-class PromotionPolicy:
-    """What a challenger must show."""
-
-    mode: Literal["auto"] = "auto"
-    """``auto`` promotes a winner at once."""
-    confidence: float = 0.9
-    """Certainty that the challenger's loss is lower, from the holdout's intervals."""
-    slice_tolerance: float = 0.05
-    """A slice may lose at most this share of the champion's loss before it counts as clearly worse."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One model family in the running, with its parameters."""
-
-    name: str
-    parameters: dict[str, Any] = field(default_factory=dict)
+SLACK = 14
+"""Intervals beyond the longest window or wait that a run still looks at."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +74,9 @@ class ModelSpec:
     windows: Windows = field(default_factory=Windows)
     decision: DecisionPolicy = field(default_factory=DecisionPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
+    retention: Retention = field(default_factory=Retention)
+    allowed: tuple[str, ...] = ()
+    """``module:name`` of classes and functions that artifacts may name and call beyond the product's own list."""
     notifier: str = "include.retraining.alerts.LogNotifier"
     """Dotted path of the Airflow notifier that gets one message per decision and failure."""
     notifier_arguments: dict[str, Any] = field(default_factory=dict)
@@ -157,6 +112,17 @@ class ModelSpec:
         named = ("name", "numeric", "categorical", "label", "task", "seed")
         return {name: getattr(self, name) for name in named}
 
+    @property
+    def lookback_intervals(self) -> int:
+        """How many intervals before its own a run may look at: the longest window or wait, and some slack."""
+        window = self.windows.training_intervals + self.windows.holdout_intervals
+        return max(window, 2 * self.decision.maximum_age_intervals) + SLACK
+
+    @property
+    def allowed_pairs(self) -> frozenset[tuple[str, str]]:
+        """What artifacts may name beyond the product's own list, as (module, name)."""
+        return frozenset((module, name) for module, _, name in (text.partition(":") for text in self.allowed))
+
     def digest(self) -> str:
         """Return the sha256 of the whole spec, its query included."""
         content = {**asdict(self), "query": self.source.query.read_text(), "suite": self.suite.name}
@@ -172,6 +138,7 @@ def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from _number_mistakes(spec)
     yield from _certainty_mistakes(spec)
     yield from _file_mistakes(spec)
+    yield from _retention_mistakes(spec)
 
 
 def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -226,9 +193,9 @@ def _used(spec: ModelSpec) -> set[str]:
 
 
 def _tuple_mistakes(spec: ModelSpec) -> Iterator[str]:
-    for name in ("key_columns", "numeric", "categorical", "observed", "slices"):
+    for name in ("key_columns", "numeric", "categorical", "observed", "slices", "allowed"):
         if isinstance(getattr(spec, name), str):
-            yield f"{name}: found the text {getattr(spec, name)!r}, expected a tuple of column names."
+            yield f"{name}: found the text {getattr(spec, name)!r}, expected a tuple of names."
 
 
 def _time_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -271,6 +238,20 @@ def _certainty_mistakes(spec: ModelSpec) -> Iterator[str]:
 def _ratios(spec: ModelSpec) -> Iterator[tuple[str, float]]:
     yield "windows.minimum_completeness", spec.windows.minimum_completeness
     yield "promotion.slice_tolerance", spec.promotion.slice_tolerance
+
+
+def _retention_mistakes(spec: ModelSpec) -> Iterator[str]:
+    for name, keep in vars(spec.retention).items():
+        if isinstance(keep, Keep) and (keep.days < 1 or keep.newest < 0):
+            yield f"retention.{name}: found {keep}, expected at least 1 day and no negative count."
+    if spec.retention.live_versions < 1:
+        yield f"retention.live_versions: found {spec.retention.live_versions}, expected at least the champion."
+    for name in ("snapshots", "validations", "records"):
+        if getattr(spec.retention, name).newest < spec.lookback_intervals:
+            yield f"retention.{name}.newest: expected at least {spec.lookback_intervals}, so far may a run look back."
+    for text in spec.allowed:
+        if not all(part.isidentifier() for part in text.replace(":", ".").split(".")) or text.count(":") != 1:
+            yield f"allowed: found {text!r}, expected one class or function like 'sklearn.svm._classes:SVC'."
 
 
 def _file_mistakes(spec: ModelSpec) -> Iterator[str]:

@@ -37,6 +37,11 @@ def names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
+def loadable() -> list[str]:
+    """Return the names of all models whose spec can be loaded, sorted."""
+    return [name for name, found in load_all().items() if isinstance(found, ModelSpec)]
+
+
 def load_all(folder: Path = FOLDER, package: str = PACKAGE) -> dict[str, ModelSpec | SpecError]:
     """Return each model's spec, or the error that its DAG will raise."""
     found: dict[str, ModelSpec | SpecError] = {}

@@ -3,15 +3,18 @@
 Rooms are imported inside the steps, so that DAG files parse without pandas, scikit-learn, Great Expectations or boto3.
 """
 
+import logging
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from include.retraining import specs
-from include.retraining.errors import RetrainingError, ValidationBlocked
+from include.retraining.errors import IntegrityError, RetrainingError, ValidationBlocked
 
 if TYPE_CHECKING:
     from include.retraining.outcome import Desk
 
+log = logging.getLogger(__name__)
 Run = dict[str, Any]
 """What travels between tasks: the model's name and the key of its ``inputs.json``."""
 
@@ -144,6 +147,82 @@ def report(  # noqa: PLR0913 - Airflow hands these over by name
     alerts.send(spec, found)
     metrics.send(model, found)
     return {name: found[name] for name in ("answer", "champion", "sentences")}
+
+
+def check_target(*, params: dict[str, Any] | None = None, run_id: str | None = None, dag_run: Any = None) -> Run:
+    """Find the version that is meant, load it with every check, and print what would change. Nothing moves here.
+
+    Fails at once, saying why, if there is nothing to roll back to, the version does not exist or is the champion
+    already, the reason is empty, or the version no longer holds what was registered. A dry run ends here.
+    """
+    from include.retraining import connections, intake, rollback
+
+    trigger = intake.trigger(run_id, dag_run, (None, None), params)
+    asked = rollback.read_form(trigger.form, trigger.actor, trigger.run_id)
+    desk = connections.open_registry(specs.load(asked.model))
+    planned = rollback.plan(desk, asked)
+    log.info("%s\n%s", "Dry run, nothing moves." if asked.is_dry else "Next:", rollback.describe(desk, planned))
+    return {} if asked.is_dry else asdict(planned)
+
+
+def roll_back(planned: Run, *, run_id: str | None = None, outlet_events: Any = None) -> Run:
+    """Write the entry that makes the earlier version the champion again, announce it, and send one message.
+
+    If another entry came in between, nothing is changed and the task fails: see who is live now, then decide again. A
+    second try finds the entry of the first.
+    """
+    from include.retraining import alerts, assets, connections, rollback
+
+    spec = specs.load(planned["model"])
+    entry = rollback.carry_out(connections.open_registry(spec), rollback.Plan(**planned))
+    assets.announce_rollback(outlet_events, spec.name, entry.version, entry.number)
+    alerts.send(spec, rollback.told(entry, run_id))
+    return {"version": entry.version, "entry": entry.number}
+
+
+def choose_models(*, params: dict[str, Any] | None = None) -> list[str]:
+    """Name the models that this run is about: the one in the form, or all whose spec can be loaded."""
+    from include.retraining import collecting
+
+    return collecting.read_form(params or {}, specs.loadable())
+
+
+def verify_store(model: str) -> dict[str, Any]:
+    """Check every hash, signature, seal and link of a model in the store; nothing is changed.
+
+    Fails if anything is damaged or missing, with each finding and its repair in the log and one message; then nothing
+    of this model is deleted. What a crash left is told, and is no failure: `collect` deletes it.
+    """
+    from include.retraining import alerts, connections, verifying
+
+    spec = specs.load(model)
+    found = verifying.verify(connections.open_registry(spec), spec.retention)
+    told = verifying.describe(model, found)
+    if found.damage:
+        alerts.tell(spec, f"{model}: the store is damaged, so nothing is deleted. {found.sentence}", "error")
+        raise IntegrityError(told, found.damage[0].check)
+    log.info("%s", told)
+    return {"checked": found.checked, "bytes": found.size_bytes, "findings": len(found.findings)}
+
+
+def collect(
+    model: str, *, params: dict[str, Any] | None = None, run_id: str | None = None, dag_run: Any = None
+) -> dict[str, Any]:
+    """Delete what the spec's retention no longer keeps, or only tell what that would be.
+
+    The log has a table: what is kept, what is freed, and why. Gives way, and is tried again, while a run holds objects
+    of the model. Nothing that the champion, a recently live version or an open run needs is ever deleted.
+    """
+    from include.retraining import collecting, connections, intake
+
+    spec, trigger = specs.load(model), intake.trigger(run_id, dag_run, (None, None), params)
+    registry = connections.open_registry(spec)
+    if collecting.is_dry(trigger.kind, trigger.form, spec.retention):
+        log.info("Dry run, nothing is deleted.\n%s", collecting.describe(collecting.survey(registry, spec.retention)))
+        return {"deleted": 0, "record": None}
+    done = collecting.collect(registry, spec.retention, trigger.actor, trigger.form.get("reason"))
+    log.info("%s\n%s", collecting.describe(done.plan), done.sentence)
+    return {"deleted": len(done.deleted), "record": done.record}
 
 
 def _desk(run: Run) -> "Desk":

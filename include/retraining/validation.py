@@ -11,6 +11,7 @@ from include.retraining.windows import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
+FORMAT_VERSION = 1
 EXAMPLES = 20
 FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
 PASS, WARN, FAIL = "pass", "warn", "fail"
@@ -193,7 +194,7 @@ def _row(expectation: dict[str, Any], raw: dict[str, Any], about: About) -> dict
 def _result(rows: list[dict[str, Any]], count: int, suite: Suite, about: About) -> dict[str, Any]:
     outcome = _outcome(rows)
     return {
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "model": about.model,
         "interval": {"start": about.interval.start.isoformat(), "end": about.interval.end.isoformat()},
         "timezone": about.timezone,

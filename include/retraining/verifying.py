@@ -1,156 +1,118 @@
-"""Checks every hash, signature and chain link of one model in the store, and says how to repair what is broken."""
+"""Checks everything that is stored of one model and says how to repair what is broken. Changes nothing."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
-from include.retraining import keys, records, signing, snapshots
+from include.retraining import collecting, inventory, keys, retention
+from include.retraining.audits import AUDITS, Audit
 from include.retraining.errors import IntegrityError
-from include.retraining.registry import MANIFEST, Registry
-from include.retraining.store import exists
+from include.retraining.findings import Finding, Look
+from include.retraining.inventory import Group, Id
+from include.retraining.policies import Retention
+from include.retraining.promotion_log import Entry
+from include.retraining.registry import Registry
+from include.retraining.snapshots import READERS
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One broken object and what to do about it."""
-
-    key: str
-    problem: str
+BY_THE_SPEC = Retention()
 
 
 @dataclass(frozen=True)
 class Verification:
-    """How many objects were checked, and what was found."""
+    """How much was checked, and what was found."""
 
     checked: int
+    size_bytes: int
+    unfinished: int
+    """Objects that nothing names yet: a task is writing them, or a crash left them and maintenance will delete them."""
     findings: tuple[Finding, ...]
 
+    @property
+    def damage(self) -> tuple[Finding, ...]:
+        """Findings because of which nothing may be deleted: something that was written is lost or altered."""
+        return tuple(one for one in self.findings if one.is_damage)
 
-def verify(registry: Registry) -> Verification:
-    """Check everything that is stored of a model; nothing is changed.
+    @property
+    def sentence(self) -> str:
+        """What was checked, and how it came out."""
+        checked = f"{self.checked} objects checked, {self.size_bytes} bytes"
+        unfinished = (
+            f" {self.unfinished} objects are being written, or were left by a crash." if self.unfinished else ""
+        )
+        outcome = f"{len(self.findings)} findings." if self.findings else "every hash, signature and link holds."
+        return f"{checked}: {outcome}{unfinished}"
+
+
+def verify(registry: Registry, policy: Retention = BY_THE_SPEC) -> Verification:
+    """Check everything that is stored of a model.
+
+    Parameters
+    ----------
+    registry : Registry
+    policy : Retention
+        The spec's: how many versions that were live are kept whole.
 
     Returns
     -------
     Verification
         Every object whose bytes are not what its manifest says, whose signature does not hold, that is missing, or
-        that no manifest names.
+        that no manifest names. What is found is looked at once more: a run may have been writing it.
     """
-    checked, findings = 0, []
-    for check in (_log, _versions, _candidates, _snapshots, _validations, _records):
-        for key, finding in check(registry):
-            checked += 1
-            findings += [Finding(key, finding)] if finding else []
-    return Verification(checked, tuple(findings))
+    looks = _look(registry, policy)
+    suspects = {look.group.id for look in looks if look.findings}
+    again = _look(registry, policy, suspects) if suspects else []
+    found = {(one.key, one.check): one for look in again for one in look.findings}
+    objects = [stored for look in looks for stored in look.group.objects]
+    unfinished = sum(len(look.group.objects) for look in looks if look.is_unfinished)
+    return Verification(len(objects), sum(one.size_bytes for one in objects), unfinished, tuple(found.values()))
 
 
-Checked = Iterator[tuple[str, str | None]]
+def describe(model: str, found: Verification) -> str:
+    """Return what people read: each finding with its repair, then the sum."""
+    return "\n".join([*(_told(one) for one in found.findings), f"{model}: {found.sentence}"])
 
 
-def _problem(check: Callable[[], object]) -> str | None:
-    try:
-        check()
-    except IntegrityError as error:
-        return str(error)
+def _told(found: Finding) -> str:
+    return f"{found.key}\n  {found.check}: {found.problem}\n  Repair: {found.repair}"
+
+
+def _look(registry: Registry, policy: Retention, only: set[Id] | None = None) -> list[Look]:
+    """Return a look at each group, or at some, on the state of now."""
+    store, now, prefix = registry.store, registry.store.now(), keys.everything(registry.model)
+    groups = tuple(inventory.take(registry.model, store.list(prefix), store.leftovers(prefix)))
+    with ThreadPoolExecutor(READERS) as readers:
+        log = dict(filter(None, readers.map(lambda one: _entry(registry, one), _of_kind(groups, "promotions"))))
+        records = readers.map(lambda one: _collected(registry, one), _of_kind(groups, "collections"))
+        audit = Audit(registry, policy, groups, log, frozenset(key for found in records for key in found))
+        wanted = [one for one in groups if only is None or one.id in only]
+        return list(readers.map(lambda one: _asked(audit, one, now), wanted))
+
+
+def _asked(audit: Audit, group: Group, now: datetime) -> Look:
+    look = Look(audit.registry.model, group)
+    if not group.is_complete:
+        look.remains("No manifest names it, so it does not exist: a crash left it.")
+    elif group.kind in AUDITS:
+        AUDITS[group.kind](audit, look)
+    if now - group.newest < retention.GRACE or audit.collected.issuperset(group.keys):
+        look.forgive_remains()  # it is being written, or a deletion was interrupted and goes on next time
+    return look
+
+
+def _of_kind(groups: Iterable[Group], kind: str) -> Iterator[Group]:
+    return (one for one in groups if one.kind == kind)
+
+
+def _entry(registry: Registry, group: Group) -> tuple[int, Entry] | None:
+    with suppress(IntegrityError):
+        if entry := registry.entry(int(group.name)):
+            return entry.number, entry
     return None
 
 
-def _log(registry: Registry) -> Checked:
-    listed = [found.key for found in registry.store.list(keys.promotions(registry.model))]
-    for number in range(1, len(listed) + 1):
-        key = keys.promotion(registry.model, number)
-        yield key, _problem(lambda number=number: _link(registry, number))  # type: ignore[misc]
-    for key in sorted(set(listed) - {keys.promotion(registry.model, number + 1) for number in range(len(listed))}):
-        yield key, "It has no place in the log, which has no gaps. Remove it, or restore the entries before it."
-
-
-def _link(registry: Registry, number: int) -> None:
-    entry = registry.entry(number)
-    if entry is None:
-        raise IntegrityError(f"Entry {number} is missing; the log has no gaps. Restore it.")
-    before = registry.entry(number - 1) if number > 1 else None
-    if entry.content["previous_sha256"] != (before.sha256 if before else None):
-        raise IntegrityError(f"It does not continue entry {number - 1}: one of the two was replaced. Restore it.")
-    manifest = signing.sha256(registry.store.get(keys.version(registry.model, entry.version, MANIFEST)))
-    if entry.content["manifest_sha256"] != manifest:
-        raise IntegrityError(f"The manifest of {entry.version} is not the one that was promoted. Restore it.")
-
-
-def _versions(registry: Registry) -> Checked:
-    prefix, complete = keys.versions(registry.model), set(registry.versions())
-    for version in sorted(complete):
-        key = keys.version(registry.model, version, MANIFEST)
-        problem = _problem(lambda version=version: registry.manifest(version))  # type: ignore[misc]
-        yield key, problem
-        for name in () if problem else sorted(registry.manifest(version)["files"]):
-            check = lambda version=version, name=name: registry.file(version, name)  # noqa: E731
-            yield keys.version(registry.model, version, name), _problem(check)
-    for found in registry.store.list(prefix):
-        if found.key.removeprefix(prefix).split("/")[0] not in complete:
-            yield found.key, "Its version has no manifest, so it does not exist: left by a crash. It can be removed."
-
-
-def _snapshots(registry: Registry) -> Checked:
-    for prefix in (keys.snapshots(registry.model), keys.labels(registry.model)):
-        listed = [found.key for found in registry.store.list(prefix)]
-        named = set()
-        for key in (key for key in listed if key.endswith(".json")):
-            named.add(_rows_key(key))
-            yield key, _problem(lambda key=key: _frozen(registry, key))  # type: ignore[misc]
-        for key in sorted({key for key in listed if not key.endswith(".json")} - named):
-            yield key, "No manifest names it: left by a crash. It can be removed."
-
-
-def _candidates(registry: Registry) -> Checked:
-    for found in registry.store.list(keys.candidates(registry.model)):
-        if found.key.endswith(MANIFEST):
-            yield found.key, _problem(lambda key=found.key: _candidate(registry, key))  # type: ignore[misc]
-
-
-def _candidate(registry: Registry, key: str) -> None:
-    content = signing.verify(registry.store.get(key), registry.keyring, key)
-    for name, expected in content["files"].items():
-        data = registry.store.get(key.replace(MANIFEST, name))
-        signing.check_bytes((signing.sha256(data), len(data)), expected, key.replace(MANIFEST, name))
-
-
-def _validations(registry: Registry) -> Checked:
-    for found in registry.store.list(keys.validations(registry.model)):
-        yield found.key, _problem(lambda key=found.key: _validation(registry, key))  # type: ignore[misc]
-
-
-def _validation(registry: Registry, key: str) -> None:
-    content = signing.read_json(registry.store.get(key), key)
-    digests = f"{str(content.get('rows_sha256'))[:12]}-{str(content.get('suite_sha256'))[:12]}"
-    if digests not in key:
-        raise IntegrityError(f"{key} is of {digests}, not of what its name says. Remove it, and clear the run.")
-
-
-def _rows_key(key: str) -> str:
-    return key.replace("manifest.json", "rows.parquet").removesuffix(".json")
-
-
-def _frozen(registry: Registry, key: str) -> None:
-    content = signing.verify(registry.store.get(key), registry.keyring, key)
-    frozen = snapshots.Frozen(
-        **{name: content[name] for name in snapshots.Frozen.__dataclass_fields__ if name in content}
-    )
-    if frozen.key != _rows_key(key):
-        raise IntegrityError(f"It describes {frozen.key}: it was copied there. Remove it.")
-    data = registry.store.get(frozen.key)
-    signing.check_bytes(
-        (signing.sha256(data), len(data)), {"sha256": frozen.sha256, "size_bytes": frozen.size_bytes}, key
-    )
-
-
-def _records(registry: Registry) -> Checked:
-    for found in registry.store.list(keys.runs(registry.model)):
-        yield found.key, _problem(lambda key=found.key: _record(registry, key))  # type: ignore[misc]
-
-
-def _record(registry: Registry, key: str) -> None:
-    content = signing.read_json(registry.store.get(key), key)
-    if content.get("format_version") != records.FORMAT_VERSION:
-        raise IntegrityError(f"format_version {json.dumps(content.get('format_version'))} is not known here.")
-    pinned = [*content.get("snapshots", {}).values(), *content.get("labels", {}).values()]
-    if gone := [one["key"] for one in pinned if not exists(registry.store, one["key"])]:
-        raise IntegrityError(f"It is pinned to {', '.join(gone)}, which is gone. Restore it; a rerun would need it.")
+def _collected(registry: Registry, group: Group) -> list[str]:
+    with suppress(IntegrityError):
+        return [one["key"] for one in collecting.read_record(registry, group.keys[0])["objects"]]
+    return []

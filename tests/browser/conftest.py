@@ -1,5 +1,6 @@
 """A real API server with Data Docs of real days behind it, and a headless Chromium that looks at it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -15,8 +16,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from include.retraining import expectations, keys
-from include.retraining.store import open_folder
+from include.retraining import expectations, keys, signing
+from include.retraining.folder import open_folder
 from include.retraining.validation import About, validate
 from include.retraining.windows import Interval
 
@@ -40,13 +41,13 @@ def publish(folder: Path, rows: pd.DataFrame) -> None:
         found = validate(frame, suite, about)
         page = keys.data_docs_page(MODEL, interval, digest, suite.sha256)
         store.put(page, found.html.encode())
-        store.put(keys.validation(MODEL, interval, digest, suite.sha256), json.dumps(found.result).encode())
+        store.put(keys.validation(MODEL, interval, digest, suite.sha256), signing.seal(found.result))
         if day == DAYS[1]:
             decision = {"answer": "keep", "sentences": ["Nothing is worse.", "It is young."]}
             sections = {"validation": {"sentence": found.result["sentence"], "page": page}, "decision": decision}
             store.put(keys.inputs(MODEL, interval, RUN_ID), json.dumps({"run": RUN_ID}).encode())
             record = keys.record(keys.run(MODEL, interval, RUN_ID), 1)
-            store.put(record, json.dumps({"format_version": 1, "sections": sections}).encode())
+            store.put(record, signing.seal({"format_version": 1, "sections": sections}))
 
 
 def add_run() -> None:
@@ -95,7 +96,11 @@ def site(airflow_db: Path, departures: pd.DataFrame, tmp_path_factory: pytest.Te
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=30)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def wait_for(address: str) -> None:
@@ -112,8 +117,9 @@ def wait_for(address: str) -> None:
 @pytest.fixture(scope="session")
 def chromium():
     """Return a headless Chromium that talks to nobody but the pages' own server."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # as long as clicks wait: the machine may be busy
     arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)

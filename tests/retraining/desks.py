@@ -2,24 +2,37 @@
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 
-from include.retraining import registry, signing
-from include.retraining.registry import ARTIFACT, CARD, Registry
+import pandas as pd
+
+from include.retraining import libraries, signing, smoke, training
+from include.retraining.registry import ARTIFACT, CARD, SMOKE, Registry
 from include.retraining.store import Store
 from tests.retraining import toy
 
 AS_OF = datetime(2024, 2, 1, tzinfo=UTC)
-ABOUT = {"candidate": "logistic_regression", "libraries": registry.library_versions(), "asked_by": "ann"}
+ABOUT = {"candidate": "logistic_regression", "libraries": libraries.versions(), "asked_by": "ann"}
 FOREIGN = signing.Keyring("key-1", {"key-1": "f" * 40})
 
 
-def register(desk: Registry, version: str, artifact: bytes = b"x", card: bytes = b"# card") -> str:
-    desk.register(version, {ARTIFACT: artifact, CARD: card}, ABOUT)
+@cache
+def trained() -> dict[str, bytes]:
+    """Return the files of a fitted candidate: its artifact, and rows with what it predicts for them."""
+    spec, rows = toy.spec(), pd.concat([toy.rows(number) for number in range(4)], ignore_index=True)
+    fitted = training.fit(spec.candidates[0], rows, spec)
+    recorded = smoke.record(fitted, smoke.rows(rows, spec.numeric, spec.categorical), spec.numeric)
+    return {ARTIFACT: training.dump(fitted), SMOKE: signing.canonical(recorded)}
+
+
+def register(desk: Registry, version: str, artifact: bytes | None = None, card: bytes = b"# card") -> str:
+    files = trained() if artifact is None else {**trained(), ARTIFACT: artifact}
+    desk.register(version, {**files, CARD: card}, ABOUT)
     return version
 
 
 def promotion(nonce: str = "nonce") -> dict[str, str]:
-    about = {"action": "promote", "reason": "better", "actor": "ann", "verdict_sha256": "v" * 64, "run": "parcels/r/"}
+    about = {"reason": "better", "actor": "ann", "verdict_sha256": "v" * 64, "run": "parcels/r/"}
     return {**about, "nonce": nonce}
 
 
@@ -47,4 +60,4 @@ def unsigned(data: bytes) -> bytes:
 
 def resigned(data: bytes) -> bytes:
     """Return content signed under our key's id by somebody who has not our secret."""
-    return signing.canonical(signing.sign(json.loads(data), FOREIGN))
+    return signing.canonical(signing.sign(content := json.loads(data), FOREIGN, content["kind"]))

@@ -9,7 +9,7 @@ import pytest
 
 from include.retraining import challengers, keys, signing
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
-from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, Registry
+from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
 from include.retraining.spec import Candidate
 from tests.retraining import toy
 from tests.retraining.desks import objects
@@ -84,7 +84,7 @@ def test_a_challenger_is_registered_with_all_its_files(desk, inputs):
     found = select(desk, inputs, train(desk, inputs, SIMPLE), train(desk, inputs, COMPLEX))
     manifest = desk.manifest(found["version"])
     assert desk.versions() == [found["version"]]
-    assert set(manifest["files"]) == {ARTIFACT, BASELINE, CARD}
+    assert set(manifest["files"]) == {ARTIFACT, BASELINE, CARD, SMOKE}
     assert (manifest["asked_by"], manifest["run"], manifest["candidate"]) == ("ann", inputs.prefix, found["candidate"])
     assert manifest["digests"][keys.span(toy.day(0))] == [
         inputs.snapshot(toy.day(0)).sha256,

@@ -1,14 +1,17 @@
 """The command line over a real store: what it prints, its exit status, and that verify finds what was broken."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from include.retraining import cli, connections, keys
-from include.retraining.registry import Registry, library_versions
+from include.retraining import cli, connections, keys, libraries
+from include.retraining.registry import Registry
 from include.retraining.windows import Interval, datetime
 from tests.conftest import SECRET, connection_env
+from tests.retraining.desks import trained
 
 MODEL, VERSION = "flight_delays", "20130120-0123456789ab"
 AS_OF = datetime.fromisoformat("2013-01-28T05:00:00+00:00")
@@ -31,10 +34,10 @@ def champion(registry: Registry) -> Registry:
         "training_window": {"start": "2013-01-01T05:00:00+00:00", "end": "2013-01-20T05:00:00+00:00"},
         "rows": 15000,
         "run": f"{MODEL}/runs/20130127T050000Z--20130128T050000Z/manual__1/",
-        "libraries": library_versions(),
+        "libraries": libraries.versions(),
     }
-    registry.register(VERSION, {"model.joblib": b"bytes", "baseline.json": b"{}"}, about)
-    entry = {"action": "promote", "reason": "Clearly better.", "actor": "scheduled", "nonce": "n", "run": about["run"]}
+    registry.register(VERSION, {**trained(), "baseline.json": b"{}"}, about)
+    entry = {"reason": "Clearly better.", "actor": "scheduled", "nonce": "n", "run": about["run"]}
     registry.promote(VERSION, 0, AS_OF, {**entry, "verdict_sha256": "0" * 64})
     return registry
 
@@ -75,30 +78,82 @@ def test_verify_is_content_with_what_was_written(champion: Registry, capsys) -> 
 @pytest.mark.parametrize(
     ("key", "data", "words"),
     [
-        (keys.version(MODEL, VERSION, "model.joblib"), b"bytez", "sha256"),
+        (keys.version(MODEL, VERSION, "model.joblib"), b"bytez", "has 5 bytes"),
         (keys.version(MODEL, VERSION, "model.joblib"), b"byte", "4 bytes"),
         (keys.version(MODEL, VERSION, "manifest.json"), b'{"version": "x"}', "not signed"),
         (keys.promotion(MODEL, 1), b"{", "not JSON"),
-        (keys.promotion(MODEL, 3), b"{}", "no place in the log"),
-        (keys.version(MODEL, "20130121-ffffffffffff", "model.joblib"), b"x", "left by a crash"),
-        (keys.snapshots(MODEL, Interval(AS_OF, AS_OF.replace(day=29))) + "x/rows.parquet", b"x", "left by a crash"),
+        (keys.promotion(MODEL, 3), b"{}", "the log has no gaps"),
+        (keys.version(MODEL, "20130121-ffffffffffff", "model.joblib"), b"x", "a crash left it"),
+        (keys.snapshots(MODEL, Interval(AS_OF, AS_OF.replace(day=29))) + "x/rows.parquet", b"x", "a crash left it"),
     ],
 )
 def test_verify_names_what_is_broken_and_what_to_do(
-    champion: Registry, capsys, key: str, data: bytes, words: str
+    champion: Registry, capsys, tmp_path: Path, key: str, data: bytes, words: str
 ) -> None:
-    champion.store.put(key, data)
+    put_long_ago(champion, tmp_path, key, data)
     assert cli.main(["verify", MODEL]) == 1
     out = capsys.readouterr().out
     assert key in out
     assert words in out
+    assert "Repair: " in out
 
 
-def test_doctor_proves_the_store_and_loads_the_specs(registry: Registry, capsys) -> None:
-    assert cli.main(["doctor"]) == 0
+def put_long_ago(registry: Registry, tmp_path: Path, key: str, data: bytes) -> None:
+    """Write an object as if three days had passed since."""
+    registry.store.put(key, data)
+    moment = time.time() - 3 * 86400
+    os.utime(tmp_path / "s" / key, (moment, moment))
+
+
+def test_verify_of_all_models_goes_on_where_one_cannot_be_read(champion: Registry, capsys) -> None:
+    assert cli.main(["verify", "--all"]) == 0
+    assert capsys.readouterr().out.startswith("flight_delays: ")
+    champion.store.delete(keys.promotion(MODEL, 1))
+    assert cli.main(["verify", "--all", "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["model"], found["key"], found["check"]) == (MODEL, keys.promotion(MODEL, 1), "chain")
+    assert found["repair"].startswith("Restore ")
+
+
+@pytest.mark.parametrize("arguments", [[], [MODEL, "--all"]])
+def test_verify_wants_a_model_or_all(arguments, capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["verify", *arguments])
+    assert "--all" in capsys.readouterr().err
+
+
+def test_collect_tells_and_deletes_only_when_it_is_told_to(champion: Registry, capsys, tmp_path: Path) -> None:
+    torn = keys.version(MODEL, "20130121-ffffffffffff", "model.joblib")
+    put_long_ago(champion, tmp_path, torn, b"half")
+    assert cli.main(["collect", MODEL]) == 0
     out = capsys.readouterr().out
-    assert "put-if-absent holds" in out
-    assert "spec flight_delays" in out
+    assert "left by a crash: no manifest names it" in out
+    assert "To free: 1 objects, 4 bytes.\nDry run: nothing was deleted. Add --delete to delete it." in out
+    assert champion.store.get(torn) == b"half"
+    assert cli.main(["collect", MODEL, "--delete", "--reason", "room"]) == 0
+    assert "Deleted 1 objects of 4 bytes, as flight_delays/collections/" in capsys.readouterr().out
+    (record,) = champion.store.list(keys.collections(MODEL))
+    content = json.loads(champion.store.get(record.key))
+    assert (content["reason"], content["actor"][:4]) == ("room", "cli:")
+    assert cli.main(["verify", MODEL]) == 0
+
+
+def test_collect_can_be_read_by_machines(champion: Registry, capsys, tmp_path: Path) -> None:
+    torn = keys.version(MODEL, "20130121-ffffffffffff", "model.joblib")
+    put_long_ago(champion, tmp_path, torn, b"half")
+    assert cli.main(["collect", MODEL, "--delete", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["deleted"] == [torn]
+    assert {"kind", "answer", "reason", "objects", "bytes", "oldest"} == set(told["plan"][0])
+
+
+def test_collect_deletes_nothing_where_the_log_does_not_hold(champion: Registry, capsys, tmp_path: Path) -> None:
+    torn = keys.version(MODEL, "20130121-ffffffffffff", "model.joblib")
+    put_long_ago(champion, tmp_path, torn, b"half")
+    champion.store.delete(keys.promotion(MODEL, 1))
+    assert cli.main(["collect", MODEL, "--delete"]) == 1
+    assert "the log has no gaps" in capsys.readouterr().err
+    assert champion.store.get(torn) == b"half"
 
 
 def test_an_unknown_model_names_those_that_exist(registry: Registry, capsys) -> None:

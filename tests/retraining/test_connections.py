@@ -6,8 +6,8 @@ import pytest
 
 from include.retraining import connections
 from include.retraining.errors import ConnectionInvalid
+from include.retraining.folder import FolderStore
 from include.retraining.s3 import S3Store
-from include.retraining.store import FolderStore
 
 SECRET = "x" * 40
 

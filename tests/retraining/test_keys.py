@@ -39,6 +39,7 @@ WRITTEN = {
     keys.promotion("m", 7): "m/promotions/00000007.json",
     keys.champion_hint("m"): "m/hints/champion.json",
     keys.probe("x"): "doctor/x",
+    keys.probe("x", "a b"): "doctor/x-a b",
 }
 
 

@@ -54,11 +54,13 @@ def test_two_runs_whose_ids_make_one_folder_are_told_apart(store):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b'{"format_version": 2}', "has format_version 2, this release reads 1"),
-        (b"{}", "has format_version None"),
+        (signing.seal({"format_version": 2}), "has format_version 2, this release reads 1"),
+        (signing.seal({}), "has format_version None"),
+        (signing.seal({"format_version": 1}).replace(b"1", b"2", 1), "its own sha256 does not match"),
+        (b"{}", "its own sha256 does not match"),
         (b"{", "is not JSON"),
     ],
-    ids=["newer", "none", "torn"],
+    ids=["newer", "none", "altered", "unsealed", "torn"],
 )
 def test_inputs_that_this_release_does_not_know_are_refused(store, data, message):
     store.put(KEY, data)

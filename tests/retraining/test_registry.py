@@ -1,25 +1,23 @@
 """Versions: registered once, manifest last, and nothing is used before it is verified."""
 
 import io
+import json
 from pathlib import Path
 
 import joblib
-import pandas as pd
 import pytest
 
-from include.retraining import keys, registry, signing, training
+from include.retraining import keys, libraries, signing, unpickling
 from include.retraining.errors import IntegrityError, ObjectMissing, StoreUnsafe
-from include.retraining.registry import ARTIFACT, CARD, MANIFEST, Registry
-from include.retraining.store import FolderStore
-from tests.retraining import toy
-from tests.retraining.desks import ABOUT, flip, objects, register, resigned, unsigned
+from include.retraining.folder import FolderStore
+from include.retraining.registry import ARTIFACT, CARD, MANIFEST, SMOKE, Registry
+from tests.retraining.desks import ABOUT, flip, objects, register, resigned, trained, unsigned
 
 
 @pytest.fixture(scope="module")
 def artifact() -> bytes:
     """Return a fitted candidate's bytes."""
-    rows = pd.concat([toy.rows(number) for number in range(4)], ignore_index=True)
-    return training.dump(training.fit(toy.spec().candidates[0], rows, toy.spec()))
+    return trained()[ARTIFACT]
 
 
 @pytest.fixture
@@ -37,7 +35,7 @@ def version(desk, artifact) -> str:
 def test_a_version_is_registered_with_its_manifest_and_loads(desk, version):
     manifest = desk.manifest(version)
     assert (manifest["model"], manifest["version"], manifest["format_version"]) == ("parcels", version, 1)
-    assert set(manifest["files"]) == {ARTIFACT, CARD}
+    assert set(manifest["files"]) == {ARTIFACT, CARD, SMOKE}
     assert desk.versions() == [version]
     assert desk.file(version, CARD) == b"# card"
     assert type(desk.load(version)).__name__ == "Pipeline"
@@ -52,7 +50,7 @@ def test_a_version_without_its_manifest_does_not_exist(desk, version, store):
 
 def test_registering_again_keeps_the_first_manifest(desk, version, artifact):
     before = objects(desk.store)
-    again = desk.register(version, {ARTIFACT: artifact, CARD: b"# another owner"}, {**ABOUT, "asked_by": "bob"})
+    again = desk.register(version, {**trained(), CARD: b"# another owner"}, {**ABOUT, "asked_by": "bob"})
     assert again["asked_by"] == "ann"
     assert objects(desk.store) == before
 
@@ -95,7 +93,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize(("name", "damage", "message"), DAMAGES.values(), ids=DAMAGES)
 def test_what_was_altered_is_found_before_it_is_used(desk, version, monkeypatch, name, damage, message):
-    monkeypatch.setattr(signing, "load_artifact", lambda *_: pytest.fail("it was unpickled"))
+    monkeypatch.setattr(unpickling, "load_artifact", lambda *_: pytest.fail("it was unpickled"))
     key = keys.version("parcels", version, name)
     desk.store.put(key, damage(desk.store.get(key)))
     with pytest.raises(IntegrityError, match=message):
@@ -129,18 +127,26 @@ def test_a_payload_never_runs_even_with_our_signature(desk, version, tmp_path, i
 
 
 def test_a_manifest_that_was_copied_is_refused(desk, version):
-    """Also a candidate's, which is signed with the same key."""
+    known = {"format_version": 1}
     for content in ({"version": version, "model": "letters"}, {"version": version}, {"model": "parcels"}):
-        data = signing.canonical(signing.sign(content, desk.keyring))
+        data = signing.canonical(signing.sign({**known, **content}, desk.keyring, "version"))
         desk.store.put(keys.version("parcels", version, MANIFEST), data)
         with pytest.raises(IntegrityError, match=r"manifest.json describes .*: it was copied there"):
             desk.manifest(version)
 
 
+def test_a_candidates_manifest_is_no_versions_though_the_same_key_signs_both(desk, version):
+    key = keys.version("parcels", version, MANIFEST)
+    content = signing.sign(json.loads(desk.store.get(key)), desk.keyring, "candidate")
+    desk.store.put(key, signing.canonical(content))
+    with pytest.raises(IntegrityError, match="was signed as a candidate, expected a version"):
+        desk.load(version)
+
+
 @pytest.mark.parametrize("written", ["1.8.2", "2.0.0"])
 def test_an_artifact_of_another_release_is_not_loaded(desk, artifact, written):
-    about = {**ABOUT, "libraries": {**registry.library_versions(), "scikit-learn": written}}
-    desk.register("20240201-00000000000e", {ARTIFACT: artifact}, about)
+    about = {**ABOUT, "libraries": {**libraries.versions(), "scikit-learn": written}}
+    desk.register("20240201-00000000000e", trained(), about)
     with pytest.raises(
         IntegrityError, match=rf"was written by scikit-learn {written}, here is .*Install the former where tasks run"
     ):
@@ -148,7 +154,7 @@ def test_an_artifact_of_another_release_is_not_loaded(desk, artifact, written):
 
 
 def test_a_patch_release_of_the_library_loads(desk, artifact):
-    here = registry.library_versions()
+    here = libraries.versions()
     minor = here["scikit-learn"].rpartition(".")[0]
-    desk.register("20240201-00000000000d", {ARTIFACT: artifact}, {"libraries": {**here, "scikit-learn": f"{minor}.99"}})
+    desk.register("20240201-00000000000d", trained(), {"libraries": {**here, "scikit-learn": f"{minor}.99"}})
     assert desk.load("20240201-00000000000d")

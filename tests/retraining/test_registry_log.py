@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from include.retraining import keys, signing
 from include.retraining.errors import IntegrityError, ObjectMissing, PromotionConflict
+from include.retraining.folder import FolderStore, open_folder
+from include.retraining.promotion_log import HINT
 from include.retraining.registry import MANIFEST, Registry
-from include.retraining.store import open_folder
 from tests.retraining import toy
 from tests.retraining.desks import AS_OF, objects, promoted, promotion, register, unsigned
 from tests.retraining.proxy import once
@@ -66,7 +67,7 @@ def test_a_promotion_against_an_outdated_champion_conflicts_and_changes_nothing(
     first, second = promoted(desk, 2)
     late, before = register(desk, "20240201-00000000000a"), objects(desk.store)
     with pytest.raises(
-        PromotionConflict, match=rf"moved to {second} \(entry 2\) while this run compared {late}.*trigger"
+        PromotionConflict, match=rf"moved to {second} \(entry 2\) while {late} was held against.*trigger"
     ):
         desk.promote(late, 1, AS_OF, promotion("late"))
     assert objects(desk.store) | {keys.champion_hint("parcels"): b""} == before | {keys.champion_hint("parcels"): b""}
@@ -172,6 +173,26 @@ def test_a_gap_in_the_log_is_told(desk, ask):
     assert objects(desk.store) == before
 
 
+def test_a_promotion_that_lands_while_the_log_is_read_is_no_gap(desk, tmp_path):
+    """It lands at each call in turn that reading the log makes."""
+    promoted(desk, 2)
+    later = register(desk, "20240301-00000000000a")
+
+    class Busy(FolderStore):
+        def get(self, key: str) -> bytes:
+            self.asked = getattr(self, "asked", 0) + 1
+            if self.asked == turn:
+                desk.promote(later, 2, AS_OF + 9 * toy.DAY, promotion("theirs"))
+            return super().get(key)
+
+    for turn in range(1, 6):
+        numbers = [entry.number for entry in replace(desk, store=Busy(tmp_path / "store")).log()]
+        assert numbers in ([1, 2], [1, 2, 3])
+        desk.store.delete(keys.promotion("parcels", 3))
+        hint = {"format_version": 1, "model": "parcels", "number": 2}
+        desk.store.put(keys.champion_hint("parcels"), signing.canonical(signing.sign(hint, desk.keyring, HINT)))
+
+
 def test_an_entry_that_was_copied_to_another_number_is_refused(desk):
     """An old promotion that is replayed as a new one."""
     promoted(desk, 2)
@@ -204,7 +225,7 @@ def test_an_entry_replaced_by_another_of_ours_breaks_the_chain(desk):
     promoted(desk, 3)
     key = keys.promotion("parcels", 2)
     other = {**json.loads(desk.store.get(key)), "reason": "another"}
-    desk.store.put(key, signing.canonical(signing.sign(other, desk.keyring)))
+    desk.store.put(key, signing.canonical(signing.sign(other, desk.keyring, other["kind"])))
     with pytest.raises(IntegrityError, match=r"00000003.json does not continue entry 2: one of the two was replaced"):
         desk.log()
 

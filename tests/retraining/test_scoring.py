@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.retraining import drift, keys, records, registry, scoring, signing, training
+from include.retraining import drift, keys, libraries, records, scoring, signing, smoke, training
 from include.retraining.errors import DataError, IntegrityError
-from include.retraining.registry import ARTIFACT, BASELINE, Registry
+from include.retraining.registry import ARTIFACT, BASELINE, SMOKE, Registry
 from tests.retraining import toy
 from tests.retraining.desks import promotion
 
@@ -36,8 +36,11 @@ def files() -> dict[str, dict[str, bytes]]:
     made = {}
     for number, name in enumerate(("20240105-00000000000a", "20240105-00000000000b")):
         days = FRAMES[number : number + 8]
-        fitted = training.fit(SPEC.candidates[0], pd.concat(days, ignore_index=True), SPEC)
-        made[name] = {ARTIFACT: training.dump(fitted), BASELINE: signing.canonical(drift.sketch(days, SPEC))}
+        rows = pd.concat(days, ignore_index=True)
+        fitted = training.fit(SPEC.candidates[0], rows, SPEC)
+        recorded = smoke.record(fitted, smoke.rows(rows, SPEC.numeric, SPEC.categorical), SPEC.numeric)
+        made[name] = {ARTIFACT: training.dump(fitted), SMOKE: signing.canonical(recorded)}
+        made[name] |= {BASELINE: signing.canonical(drift.sketch(days, SPEC))}
     return made
 
 
@@ -47,7 +50,7 @@ FIRST, SECOND = "20240105-00000000000a", "20240105-00000000000b"
 def serve(desk: Registry, files: dict[str, dict[str, bytes]], *since: tuple[str, int]) -> int:
     """Promote versions from the start of given days on, and return the log's last number."""
     for base, (version, day) in enumerate(since):
-        desk.register(version, files[version], {"libraries": registry.library_versions()})
+        desk.register(version, files[version], {"libraries": libraries.versions()})
         desk.promote(version, base, toy.day(day).start, promotion(f"{version}"))
     return len(since)
 
@@ -187,7 +190,7 @@ def test_the_reference_is_what_the_champion_did_on_the_holdout_it_was_chosen_on(
     verdict = {"challenger": {"version": FIRST, "losses": {"a": 0.5, "b": 0.6}}}
     run = keys.run("parcels", toy.day(5), "chosen")
     records.write_section(desk.store, run, "verdict", verdict)
-    desk.register(FIRST, files[FIRST], {"libraries": registry.library_versions()})
+    desk.register(FIRST, files[FIRST], {"libraries": libraries.versions()})
     desk.promote(FIRST, 0, toy.day(6).start, {**promotion(), "run": run})
     inputs = toy.pin(desk.store, keyring, SPEC, FRAMES, base=1)
     assert scoring.evaluate(desk, SPEC, inputs, toy.PASSED)["reference_losses"] == [0.5, 0.6]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.retraining import connections, intake, keys, records, specs, steps
+from include.retraining import cli, connections, intake, keys, records, specs, steps
 from include.retraining.intake import Trigger
 from include.retraining.verifying import verify
 from tests.conftest import ROOT
@@ -28,9 +28,10 @@ def _schema_of(key: str) -> str:
         return "frozen"
     if room == "runs":
         return "inputs" if name == "inputs.json" else "record"
-    if room == "versions":
-        return "version" if name == "manifest.json" else "baseline"
-    return {"validations": "validation", "candidates": "candidate", "promotions": "promotion", "hints": "hint"}[room]
+    if name in {"smoke.json", "baseline.json"}:
+        return name.removesuffix(".json")
+    named = {"validations": "validation", "candidates": "candidate", "versions": "version", "promotions": "promotion"}
+    return {**named, "hints": "hint"}[room]
 
 
 def champion(world: World) -> str:
@@ -53,6 +54,11 @@ class TestFirstChampion:
         assert len(holdout) == 7
         assert set(manifest["intervals"]).isdisjoint(holdout)
         assert max(manifest["intervals"]) < min(holdout)
+
+    def test_its_version_trained_again_from_what_is_stored_is_the_same(self, world: World, capsys) -> None:
+        assert cli.main(["reproduce", "flight_delays", champion(world)]) == 0
+        told = capsys.readouterr().out.splitlines()[-1]
+        assert told.endswith("19 stored intervals: byte for byte the same artifact, which predicts exactly the same.")
 
     def test_every_interval_of_the_window_has_its_data_docs(self, world: World) -> None:
         stored = list(world.objects())

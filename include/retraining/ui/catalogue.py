@@ -173,7 +173,7 @@ class Catalogue:
         if known:
             return known
         try:
-            document = _summary(name, signing.read_json(self.store.get(key), key))
+            document = _summary(name, signing.unseal(self.store.get(key), key))
         except (IntegrityError, KeyError, TypeError):
             return Document(name)
         with self._lock:

@@ -66,7 +66,7 @@ def _current(store: Store, prefix: str) -> dict[str, Any]:
     if number is None:
         return {}
     key = keys.record(prefix, number)
-    sections = signing.read_json(store.get(key), key).get("sections")
+    sections = signing.unseal(store.get(key), key).get("sections")
     return sections if isinstance(sections, dict) else {}
 
 

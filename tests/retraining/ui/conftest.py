@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from include.retraining import keys
+from include.retraining import keys, signing
 from include.retraining.store import Store
 from include.retraining.ui import catalogue
 from include.retraining.windows import Interval
@@ -51,7 +51,7 @@ def publish_to(store: Store, model: str = MODEL) -> Publish:
         }
         page = keys.data_docs_page(model, interval, rows * 64, suite)
         store.put(page, (html or f"<!DOCTYPE html><title>page of {date}</title>").encode())
-        store.put(keys.validation(model, interval, rows * 64, suite), json.dumps(result).encode())
+        store.put(keys.validation(model, interval, rows * 64, suite), signing.seal(result))
         return page.rpartition("/")[2]
 
     return publish

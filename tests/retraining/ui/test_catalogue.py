@@ -1,11 +1,10 @@
 """The catalogue: newest first, a bounded cost, nothing but what a listing names."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from include.retraining import keys
+from include.retraining import keys, signing
 from include.retraining.ui.catalogue import LOOKED_AT, SHOWN, Catalogue
 from include.retraining.windows import Interval
 
@@ -37,7 +36,7 @@ def many(store):
         outcome = "fail" if number % 10 == 3 else "pass"
         result = {"outcome": outcome, "rows": number, "sentence": "", "expectations": [], "on": "snapshot"}
         store.put(keys.data_docs_page(MODEL, interval, "a" * 64, "f" * 64), b"page")
-        store.put(keys.validation(MODEL, interval, "a" * 64, "f" * 64), json.dumps(result).encode())
+        store.put(keys.validation(MODEL, interval, "a" * 64, "f" * 64), signing.seal(result))
     return Counting(store)
 
 

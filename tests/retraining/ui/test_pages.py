@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from include.retraining import keys, phrases, specs
+from include.retraining import keys, phrases, signing, specs
 
 DAG_ID = "retrain_flight_delays"
 MODEL = "flight_delays"
@@ -122,7 +122,7 @@ def record(store, run_id: str, sections: dict) -> None:
     store.put(keys.inputs(MODEL, interval, run_id), json.dumps({"run": run_id}).encode())
     prefix = keys.run(MODEL, interval, run_id)
     if sections:
-        store.put(keys.record(prefix, 1), json.dumps({"sections": sections}).encode())
+        store.put(keys.record(prefix, 1), signing.seal({"sections": sections}))
 
 
 def test_run_begins_with_its_decision_and_shows_its_page(viewer, served, publish):

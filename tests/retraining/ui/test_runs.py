@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from include.retraining import keys
+from include.retraining import keys, signing
 from include.retraining.ui.runs import Story, find, story
 
 MODEL = "flight_delays"
@@ -20,7 +20,7 @@ def pinned(store) -> str:
 
 
 def write(store, prefix, number, sections):
-    store.put(keys.record(prefix, number), json.dumps({"format_version": 1, "sections": sections}).encode())
+    store.put(keys.record(prefix, number), signing.seal({"format_version": 1, "sections": sections}))
 
 
 def test_a_run_is_found_by_its_hint_without_looking_through_others(store, pinned, monkeypatch):

@@ -1,0 +1,41 @@
+"""Which library versions training and loading execute, and which differences can break loading."""
+
+import platform
+from importlib import metadata
+from typing import Any
+
+from include.retraining.errors import IntegrityError
+
+NAMES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy")
+AGREE = {"python": 1, "scikit-learn": 2, "numpy": 1, "joblib": 1}
+"""How many leading parts of a version must agree. scikit-learn promises nothing across its minor releases; numpy and
+joblib keep reading their own pickles within a major one. What slips through has to pass the smoke test."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that training and loading execute."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in NAMES}}
+
+
+def check(written: Any, what: str) -> None:
+    """Raise IntegrityError where a library here may not read what another release of it wrote.
+
+    Parameters
+    ----------
+    written : dict
+        Library versions from a manifest.
+    what : str
+        The artifact's key, for messages.
+    """
+    here, written = versions(), written if isinstance(written, dict) else {}
+    for name, parts in AGREE.items():
+        if _leading(str(written.get(name)), parts) != _leading(here[name], parts):
+            raise IntegrityError(
+                f"{what} was written by {name} {written.get(name)}, here is {here[name]}. Install the former where "
+                "tasks run: an artifact loads in the release that wrote it.",
+                "libraries",
+            )
+
+
+def _leading(version: str, parts: int) -> list[str]:
+    return version.split(".")[:parts]

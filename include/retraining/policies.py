@@ -1,0 +1,104 @@
+"""What a ``ModelSpec`` is made of: its source, windows, policies and candidates. Parses without any heavy library."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+KEEP, DROP, PSEUDONYMISE = "keep", "drop", "pseudonymise"
+CANDIDATES = ("logistic_regression", "hist_gradient_boosting")
+
+
+@dataclass(frozen=True)
+class SqlSource:
+    """Rows from SQL over an Airflow Connection.
+
+    The query is bound to ``:start``, ``:end``, ``:as_of`` and ``:since`` and must return nothing that was not known at
+    ``:as_of``: a label that is not known yet is NULL.
+    """
+
+    connection: str
+    query: Path
+    lookback: timedelta = timedelta(0)
+    """How far before the interval the query may look; bound as ``:since`` = start - lookback."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How many labelled intervals a run uses."""
+
+    training_intervals: int = 56
+    """The most intervals to train on."""
+    minimum_training_intervals: int = 14
+    """Fewer than these and the answer is *insufficient data*."""
+    holdout_intervals: int = 7
+    """Newest labelled intervals that candidates are never fitted on."""
+    minimum_rows: int = 100
+    """An interval with fewer rows is not worth a validation: *insufficient data*."""
+    minimum_completeness: float = 0.8
+    """Share of keys, 0 to 1, whose label is known or void before an interval counts as labelled."""
+
+
+@dataclass(frozen=True)
+class DecisionPolicy:
+    """When a retrain pays, in a user's terms."""
+
+    maximum_age_intervals: int = 14
+    """Refit at the latest after so many intervals."""
+    cooldown_intervals: int = 7
+    """Never refit more often than this, however bad the loss looks."""
+    confidence: float = 0.99
+    """Certainty that the loss has grown before a run refits early."""
+    recent_intervals: int = 7
+    """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
+
+
+@dataclass(frozen=True)
+class PromotionPolicy:
+    """What a challenger must show."""
+
+    mode: Literal["auto"] = "auto"
+    """``auto`` promotes a winner at once."""
+    confidence: float = 0.9
+    """Certainty that the challenger's loss is lower, from the holdout's intervals."""
+    slice_tolerance: float = 0.05
+    """A slice may lose at most this share of the champion's loss before it counts as clearly worse."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How long one kind of object is kept: while it is younger than ``days`` or among the ``newest``."""
+
+    days: int
+    """Counted from when it was stored, by the store's clock."""
+    newest: int = 0
+    """So many newest intervals (or versions) are kept however old."""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What maintenance may delete. What the champion, a recent live version or an open run needs is never deleted."""
+
+    collect: bool = False
+    """Whether the daily maintenance deletes; else it only tells what it would free."""
+    snapshots: Keep = field(default_factory=lambda: Keep(400, 120))
+    """Snapshots and labels."""
+    quarantines: Keep = field(default_factory=lambda: Keep(90))
+    validations: Keep = field(default_factory=lambda: Keep(400, 120))
+    """Results and their Data Docs."""
+    predictions: Keep = field(default_factory=lambda: Keep(400, 120))
+    records: Keep = field(default_factory=lambda: Keep(800, 120))
+    """Inputs and records of runs."""
+    versions: Keep = field(default_factory=lambda: Keep(400, 10))
+    candidates: Keep = field(default_factory=lambda: Keep(7))
+    live_versions: int = 5
+    """So many last champions are kept whole, with the snapshots they were trained on, so that each can be reproduced
+    and rolled back to."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model family in the running, with its parameters."""
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,247 @@
+"""Loads an artifact whose hash has been checked, and lets its pickle do only what our own candidates' pickles do.
+
+A pickle is a program: it names things, calls them and sets their state. Here it names what is on a list, calls what our
+candidates call and with such arguments only, and fills instances, each once and with a state of its kind. The rules
+are code: they never come from the artifact. Whoever holds a signing key can still make a model that predicts
+nonsense, or that crashes the task: what nobody can do is run code of theirs or change what other models do.
+"""
+
+import math
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO
+
+import numpy as np
+from joblib import numpy_pickle
+from joblib.numpy_pickle import NumpyArrayWrapper
+
+from include.retraining.errors import IntegrityError
+
+Pair = tuple[str, str]
+
+ALLOWED: frozenset[Pair] = frozenset(
+    (module, name)
+    for module, names in {
+        "builtins": "slice",
+        "functools": "partial",
+        "joblib.numpy_pickle": "NumpyArrayWrapper",
+        "numpy": "clip dtype float64 ndarray",
+        "numpy._core.multiarray": "_reconstruct scalar",
+        "numpy.random._pcg64": "PCG64",
+        "numpy.random._pickle": "__bit_generator_ctor __generator_ctor",
+        "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
+        "sklearn._loss._loss": "CyHalfBinomialLoss",
+        "sklearn._loss.link": "Interval LogitLink",
+        "sklearn._loss.loss": "HalfBinomialLoss",
+        "sklearn.compose._column_transformer": "ColumnTransformer",
+        "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
+        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": "HistGradientBoostingClassifier",
+        "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
+        "sklearn.impute._base": "MissingIndicator SimpleImputer",
+        "sklearn.linear_model._logistic": "LogisticRegression",
+        "sklearn.pipeline": "Pipeline",
+        "sklearn.preprocessing._data": "StandardScaler",
+        "sklearn.preprocessing._encoders": "OneHotEncoder OrdinalEncoder",
+        "sklearn.preprocessing._function_transformer": "FunctionTransformer",
+        "sklearn.preprocessing._label": "LabelEncoder",
+        "sklearn.utils.validation": "check_array",
+    }.items()
+    for name in names.split()
+)
+"""Exact (module, name) pairs that an artifact may name: learned from our own candidates by a test."""
+
+
+def _is_dtype(given: tuple[Any, ...]) -> bool:
+    """Return whether a copy is asked for: without one, numpy's own data types would be changed for everybody."""
+    return len(given) == 3 and isinstance(given[0], str) and given[1:] == (False, True)
+
+
+def _is_scalar(given: tuple[Any, ...]) -> bool:
+    is_pair = len(given) == 2 and isinstance(given[0], np.dtype) and isinstance(given[1], bytes)
+    return is_pair and not given[0].hasobject and len(given[1]) == given[0].itemsize
+
+
+def _is_generator(given: tuple[Any, ...]) -> bool:
+    return len(given) == 1 and isinstance(given[0], np.random.BitGenerator)
+
+
+def _is_kind_of_generator(given: tuple[Any, ...]) -> bool:
+    return len(given) == 1 and isinstance(given[0], type) and issubclass(given[0], np.random.BitGenerator)
+
+
+def _is_seed(given: tuple[Any, ...]) -> bool:
+    return len(given) == 3 and given[0] is np.random.SeedSequence and given[2] is None
+
+
+CALLED: MappingProxyType[Pair, Callable[[tuple[Any, ...]], bool]] = MappingProxyType(
+    {
+        ("builtins", "slice"): lambda given: all(isinstance(one, int | None) for one in given),
+        ("functools", "partial"): lambda given: len(given) == 1 and not isinstance(given[0], type),
+        ("numpy", "dtype"): _is_dtype,
+        ("numpy._core.multiarray", "_reconstruct"): lambda given: given == (np.ndarray, (0,), b"b"),
+        ("numpy._core.multiarray", "scalar"): _is_scalar,
+        ("numpy.random._pickle", "__bit_generator_ctor"): _is_kind_of_generator,
+        ("numpy.random._pickle", "__generator_ctor"): _is_generator,
+        ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"): _is_seed,
+        ("sklearn._loss._loss", "CyHalfBinomialLoss"): lambda given: given == (),
+    }
+)
+"""What an artifact may call, and with which arguments; everything else is made without any."""
+
+
+def load_artifact(path: Path, what: str, also: frozenset[Pair] = frozenset()) -> Any:
+    """Return the estimator in a file whose hash has been checked already.
+
+    Parameters
+    ----------
+    path : Path
+        The file, uncompressed: nothing can unfold into more than its manifest says.
+    what : str
+        The artifact's key, for messages.
+    also : frozenset of (module, name)
+        Pairs that the model's spec allows beyond our own list; they may be called with anything.
+
+    Raises
+    ------
+    IntegrityError
+        The pickle names, calls or changes something that no artifact of ours does; none of that has run.
+    """
+    with path.open("rb") as source:
+        try:
+            return _Unpickler(path, source, what, also).load()
+        except IntegrityError:
+            raise
+        except Exception as error:  # a damaged pickle can fail in any way
+            told = f"{type(error).__name__}: {error}"
+            raise IntegrityError(f"{what} cannot be loaded: {told}. Check the library versions.", "loading") from error
+
+
+class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
+    """joblib's unpickler, held to the rules above."""
+
+    dispatch = numpy_pickle.NumpyUnpickler.dispatch.copy()
+
+    def __init__(self, path: Path, source: BinaryIO, what: str, also: frozenset[Pair]) -> None:
+        super().__init__(str(path), source, ensure_native_byte_order=True)
+        self._path, self._what, self._also = path, what, also
+        self._size = path.stat().st_size
+        self._named: dict[int, Pair] = {}
+        self._filled: dict[int, Any] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED and (module, name) not in self._also:
+            raise IntegrityError(
+                f"{self._what} names {module}.{name}, which no artifact of ours holds; nothing was loaded. "
+                f'If you trust it, add "{module}:{name}" to `allowed` of the model\'s spec.',
+                "allow-list",
+            )
+        found = super().find_class(module, name)
+        self._named[id(found)] = (module, name)
+        return found
+
+    def load_reduce(self) -> None:
+        called, given = self.stack[-2:]
+        pair = self._named.get(id(called))
+        fits = CALLED.get(pair) if pair else None
+        if pair not in self._also and not (fits and isinstance(given, tuple) and fits(given)):
+            self._refuse(f"calls {self._name_of(called)} in a way of its own")
+        super().load_reduce()
+
+    def load_newobj(self) -> None:
+        made, given = self.stack[-2:]
+        pair = self._named.get(id(made))
+        if pair is None or (pair not in self._also and given != ()):
+            self._refuse(f"makes {self._name_of(made)} in a way of its own")
+        super().load_newobj()
+
+    def load_build(self) -> None:
+        filled, state = self.stack[-2:]
+        if id(filled) in self._named or id(filled) in self._filled:
+            self._refuse(f"changes {self._name_of(filled)} where it stands")
+        self._filled[id(filled)] = filled  # held, so that no other object gets its id
+        if self._named.get(id(type(filled))) not in self._also and not _is_state_of(filled, state, self._size):
+            self._refuse(f"fills {type(filled).__name__} in a way of its own")
+        if isinstance(filled, NumpyArrayWrapper) and state["dtype"].hasobject:
+            self.stack[-2:] = [self._nested()]
+            return
+        size = filled.itemsize if isinstance(filled, np.dtype) else 0
+        super().load_build()
+        if isinstance(filled, np.dtype) and not (filled.itemsize == size and _is_sound(filled)):
+            self._refuse("describes memory as what it is not")
+
+    def refuse_instruction(self) -> None:
+        self._refuse("holds an instruction of another protocol")
+
+    def _nested(self) -> Any:
+        """Return an array of objects, which follows as a pickle of its own: joblib's reader holds it to fewer rules."""
+        nested = _Unpickler(self._path, self.file_handle, self._what, self._also)
+        nested._filled = self._filled
+        return nested.load()
+
+    def _name_of(self, held: Any) -> str:
+        pair = self._named.get(id(held))
+        return ".".join(pair) if pair else "what it made"
+
+    def _refuse(self, does: str) -> None:
+        raise IntegrityError(f"{self._what} {does}, as no artifact of ours does; nothing was loaded.", "allow-list")
+
+    dispatch[pickle.REDUCE[0]] = load_reduce
+    dispatch[pickle.NEWOBJ[0]] = load_newobj
+    dispatch[pickle.BUILD[0]] = load_build
+    for _code in b"io\x92\x82\x83\x84PQ":  # INST, OBJ, NEWOBJ_EX, EXT1, EXT2, EXT4, PERSID, BINPERSID
+        dispatch[_code] = refuse_instruction
+
+
+def _is_state_of(filled: Any, state: Any, file_bytes: int) -> bool:
+    """Return whether a state is one that the library itself wrote for such an object."""
+    if isinstance(filled, NumpyArrayWrapper):
+        return _is_wrapper_state(state) and _bytes_of(state) <= file_bytes
+    if isinstance(filled, np.ndarray):
+        return _is_array_state(state)
+    if isinstance(filled, np.dtype):
+        return isinstance(state, tuple) and len(state) in {8, 9} and state[2] is None
+    if type(filled).__module__ == "functools":
+        return isinstance(state, tuple) and len(state) == 4 and state[0] is filled.func
+    return isinstance(state, dict) or hasattr(filled, "__setstate__")
+
+
+def _is_wrapper_state(state: Any) -> bool:
+    fields = {"subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"}
+    if not isinstance(state, dict) or set(state) != fields:
+        return False
+    return state["subclass"] is np.ndarray and isinstance(state["dtype"], np.dtype) and _is_shape(state["shape"])
+
+
+def _bytes_of(wrapped: dict[str, Any]) -> int:
+    """Return how many bytes of its file an array takes; objects lie there as a pickle of their own."""
+    return 0 if wrapped["dtype"].hasobject else math.prod(wrapped["shape"]) * int(wrapped["dtype"].itemsize)
+
+
+def _is_array_state(state: Any) -> bool:
+    """Return whether there is a value for every place: numpy would read on beyond a list that is too short."""
+    if not isinstance(state, tuple) or len(state) != 5 or not _is_shape(state[1]):
+        return False
+    _, shape, dtype, _, values = state
+    if not isinstance(dtype, np.dtype) or not isinstance(values, list if dtype.hasobject else bytes):
+        return False
+    return len(values) == math.prod(shape) * (1 if dtype.hasobject else dtype.itemsize)
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, tuple) and all(isinstance(one, int) and one >= 0 for one in shape)
+
+
+def _is_sound(dtype: np.dtype[Any]) -> bool:
+    """Return whether numpy makes the same data type of its description: others read any bytes as objects."""
+    if dtype.names is None:
+        return _told(np.dtype(dtype.str)) == _told(dtype)
+    fields = [dtype.fields[name][:2] for name in dtype.names] if dtype.fields else []
+    parts = {"names": list(dtype.names), "formats": [one for one, _ in fields], "offsets": [at for _, at in fields]}
+    fresh = np.dtype({**parts, "itemsize": dtype.itemsize})  # type: ignore[call-overload]
+    return not fresh.hasobject and _told(fresh) == _told(dtype)
+
+
+def _told(dtype: np.dtype[Any]) -> tuple[Any, ...]:
+    return dtype.flags, dtype.itemsize, dtype.names, dict(dtype.fields or {})

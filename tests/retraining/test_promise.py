@@ -1,0 +1,10 @@
+"""The promise, in the short: a machine of people, tasks and faults; `make test-faults` goes on for much longer."""
+
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.retraining.promise import Promise
+
+
+def test_whatever_happens_the_promise_is_kept():
+    run_state_machine_as_test(Promise, settings=settings(max_examples=15, stateful_step_count=20))

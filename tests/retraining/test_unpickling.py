@@ -1,0 +1,140 @@
+"""No pickle does anything that our own candidates' pickles do not do."""
+
+import io
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import pandas as pd
+import pytest
+from joblib.numpy_pickle import NumpyUnpickler
+
+from include.retraining import training, unpickling
+from include.retraining.errors import IntegrityError
+from tests.conftest import ROOT
+from tests.retraining import hostile, toy
+
+SPEC = toy.spec()
+TORN = {
+    "cut early": lambda data: data[:200],
+    "cut late": lambda data: data[:-200],
+    "twice cut": lambda data: data[9:-9],
+}
+
+
+@pytest.fixture(scope="module")
+def artifacts() -> dict[str, bytes]:
+    """Return each candidate's artifact, fitted on rows with every kind of value."""
+    rows = pd.concat([toy.rows(number) for number in range(4)], ignore_index=True)
+    return {one.name: training.dump(training.fit(one, rows, SPEC)) for one in SPEC.candidates}
+
+
+def load(folder: Path, data: bytes, also: frozenset[tuple[str, str]] = frozenset()) -> object:
+    path = folder / "model.joblib"
+    path.write_bytes(data)
+    return unpickling.load_artifact(path, "m/x", also)
+
+
+def test_the_lists_hold_exactly_what_our_candidates_name_and_call(artifacts):
+    named, called = set(), set()
+
+    class Recording(NumpyUnpickler):
+        dispatch = NumpyUnpickler.dispatch.copy()
+
+        def find_class(self, module, name):
+            named.add((module, name))
+            return super().find_class(module, name)
+
+        def load_reduce(self):
+            called.add(self.stack[-2].__name__)
+            super().load_reduce()
+
+        dispatch[pickle.REDUCE[0]] = load_reduce
+
+    for data in artifacts.values():
+        Recording("x", io.BytesIO(data), ensure_native_byte_order=True).load()
+    assert named == unpickling.ALLOWED
+    assert called | {"_reconstruct"} == {name for _, name in unpickling.CALLED}  # arrays of objects are pickles apart
+    assert set(unpickling.CALLED) <= unpickling.ALLOWED
+
+
+def test_no_pair_on_the_list_is_ours_or_runs_what_it_is_told():
+    modules = {module for module, _ in unpickling.ALLOWED}
+    assert not [module for module in modules if module.startswith(("include", "os", "subprocess", "importlib"))]
+    assert ("builtins", "eval") not in unpickling.ALLOWED
+    assert ("builtins", "getattr") not in unpickling.ALLOWED
+
+
+def test_artifacts_load_where_our_code_is_not_and_predict_the_same(artifacts, tmp_path):
+    """They hold library estimators only, so any service with scikit-learn can load them."""
+    row, here = {"weight": [12.0], "distance": [float("nan")], "region": ["moon"], "carrier": ["van"]}, []
+    for name, data in artifacts.items():
+        here.append(training.predict(load(tmp_path, data), pd.DataFrame(row), SPEC)[0])
+        (tmp_path / name).write_bytes(data)
+    script = (
+        "import importlib.util; assert importlib.util.find_spec('include') is None\n"
+        "import joblib, pandas; nan = float('nan')\n"
+        f"for name in {list(artifacts)}: print(joblib.load(name).predict_proba(pandas.DataFrame({row}))[0, 1])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script], cwd=tmp_path, capture_output=True, check=True, text=True
+    )
+    assert [float(line) for line in done.stdout.split()] == here
+
+
+LIVE = {**hostile.live("x"), **hostile.compressed("x")}
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_payload_never_runs_here_though_it_runs_elsewhere(name, tmp_path):
+    marker = tmp_path / "it-ran"
+    data = {**hostile.live(str(marker)), **hostile.compressed(str(marker))}[name]
+    with pytest.raises(IntegrityError, match=hostile.TORN if name in hostile.compressed("x") else hostile.FOREIGN):
+        load(tmp_path, data)
+    assert not marker.exists()
+    joblib.load(io.BytesIO(data))
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("name", hostile.crafty())
+def test_nothing_on_the_list_can_be_used_in_another_way(name, tmp_path):
+    data, message = hostile.crafty()[name]
+    with pytest.raises(IntegrityError, match=message) as refused:
+        load(tmp_path, data)
+    assert refused.value.check == ("loading" if message == hostile.TORN else "allow-list")
+    assert "antigravity" not in sys.modules
+
+
+def test_no_pickle_unfolds_into_more_than_its_file(tmp_path):
+    """The whole catalogue, in a process whose memory is measured: each bomb would take 64 MiB or more."""
+    for place, (data, _) in enumerate(hostile.crafty().values()):
+        (tmp_path / f"{place}.joblib").write_bytes(data)
+    script = (
+        "import resource\nfrom pathlib import Path\nfrom include.retraining import training, unpickling\n"
+        "def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+        "before = most()\n"
+        f"for path in Path({str(tmp_path)!r}).glob('*.joblib'):\n"
+        "    try: unpickling.load_artifact(path, 'm/x')\n"
+        "    except unpickling.IntegrityError: pass\n"
+        "    else: raise SystemExit(f'{path} was loaded')\n"
+        "print(most() - before)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert int(done.stdout or -1) in range(40), done.stderr
+
+
+def test_what_a_spec_allows_may_be_named_and_called(tmp_path):
+    data = hostile.dumped(hostile.Payload(os.path.basename, "m/x"))
+    with pytest.raises(IntegrityError, match=r'names posixpath.basename, .*add "posixpath:basename" to `allowed`'):
+        load(tmp_path, data)
+    assert load(tmp_path, data, frozenset({("posixpath", "basename")})) == "x"
+
+
+@pytest.mark.parametrize("damage", TORN.values(), ids=TORN)
+def test_a_damaged_artifact_is_told(artifacts, damage, tmp_path):
+    with pytest.raises(IntegrityError, match=hostile.TORN):
+        load(tmp_path, damage(artifacts["logistic_regression"]))
