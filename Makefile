@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo test bench test-postgres test-s3 test-chaos browser check fix docs lock env up down clean
+.PHONY: help setup demo test bench test-postgres test-s3 test-faults test-chaos browser check fix docs lock env up down clean
 
 # The first interpreter that runs, is 3.11 or newer and can make environments; a shim may exist and not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -40,6 +40,10 @@ test-postgres: setup  ## The same spec on a real PostgreSQL server, which is ins
 
 test-s3: setup  ## What the store promises on a real Ceph, which is installed and started here
 	@$(PY) -m demo.ceph $(ARGS)
+
+test-faults: setup  ## Faults at every store call of a promotion, 400 races, 1,000 random histories
+	@parts=$$(mktemp -d); trap 'rm -rf "$$parts"' EXIT; FAULTS_PARTS=$$parts $(PY) -m pytest \
+		-o addopts="--import-mode=importlib --strict-markers -ra" --timeout=3000 -q -n 2 --dist worksteal tests/faults $(ARGS)
 
 test-chaos: setup  ## kill -9 of tasks, scheduler and store at random moments of real runs (SEED=1 repeats a plan)
 	@$(PY) -m pytest -o addopts="--import-mode=importlib --strict-markers -ra -s" --timeout=3600 -m chaos tests/chaos $(ARGS)

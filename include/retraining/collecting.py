@@ -5,10 +5,11 @@ Why nothing that is needed can go, whoever works at the same time:
 - A pull, a registration, a promotion, a rollback, and a candidate or a validation that is being stored *hold* the
   model. The sweep writes its mark before it reads what is needed: either it sees the hold and gives way, or the holder
   sees the mark and gives way.
-- A run that goes on has its ``inputs.json``, which the sweep reads after the mark: what it is pinned to stays, and no
-  version and no candidate goes.
-- A run that was cleared long after its report is not known to go on. It may find its inputs, rows or candidates gone:
-  then that task fails and names what is missing, and the champion stays. What it writes is young, so it is kept.
+- A run that goes on has its ``inputs.json``, which the sweep reads after the mark: what it is pinned to stays, and
+  until it has reported no version and no candidate goes.
+- A run that was cleared more than a week (or two intervals) after it was pinned is not known to go on. It may find its
+  inputs, rows or candidates gone: then that task fails and names what is missing, and the champion stays. What it
+  writes is young, so it is kept.
 - A killed sweep leaves a mark that runs out, a record that names more than was deleted, and a group without its head,
   which no reader takes for one. The next sweep deletes the rest.
 - A sweep that was stopped and wakes up later asks the store's clock before every deletion. It ends long before its mark
@@ -68,7 +69,7 @@ def survey(registry: Registry, policy: Retention) -> Plan:
     Raises
     ------
     IntegrityError
-        The log, a version's manifest or the inputs of an open run do not hold, so what is needed is not known.
+        The log, a version's manifest or the inputs of a run of late do not hold, so what is needed is not known.
     """
     store, model, now = registry.store, registry.model, registry.store.now()
     prefix = keys.everything(model)
@@ -87,11 +88,13 @@ def collect(registry: Registry, policy: Retention, actor: str, reason: str | Non
         What is needed is not known (see ``survey``); nothing was deleted.
     """
     store, began = registry.store, registry.store.now()
-    with holds.sweep(store, registry.model, "collect"):
+    with holds.sweep(store, registry.model, "collect") as sweep:
         plan = survey(registry, policy)
         chosen = list(_first(plan.freed, MOST_OBJECTS))
         record = _announce(registry, policy, chosen, {"actor": actor, "reason": reason}) if chosen else None
+        sweep.is_deleting = True
         deleted = tuple(_delete(store, chosen, began))
+        sweep.is_deleting = False
         if head := registry.head():
             registry.mend_hint(head)
     return Collection(plan, record, deleted)
@@ -147,13 +150,14 @@ def _facts(registry: Registry, policy: Retention, groups: Sequence[Group], now: 
     log = tuple(Served(one.version, one.effective_from, one.content.get("run")) for one in registry.log())
     versions = [one.name for one in groups if one.kind == "versions" and one.is_complete]
     _refuse_lost(registry, set(retention.last_live(log, policy.live_versions)) - set(versions))
-    runs = [one for one in groups if _may_be_open(one, now)]
+    runs = {_folder(one): one for one in groups if _may_go_on(one, now)}
     with ThreadPoolExecutor(READERS) as readers:
         digests = list(readers.map(lambda version: _digests(registry, version), versions))
-        pinned = list(readers.map(lambda run: _pinned(registry, run), runs))
-    folders = [run.keys[0].rpartition("/")[0] + "/" for run in runs]
-    is_open = {folder: keys_ for folder, keys_ in zip(folders, pinned, strict=True) if keys_ is not None}
-    return Facts(log, dict(zip(versions, digests, strict=True)), is_open)
+        pinned = list(readers.map(lambda run: _pinned(registry, run), runs.values()))
+        reported = list(readers.map(lambda folder: "report" in records.read_sections(registry.store, folder), runs))
+    is_open = {folder for folder, has_reported in zip(runs, reported, strict=True) if not has_reported}
+    by_version, by_run = dict(zip(versions, digests, strict=True)), dict(zip(runs, pinned, strict=True))
+    return Facts(log, by_version, by_run, frozenset(is_open))
 
 
 def _refuse_lost(registry: Registry, versions: set[str]) -> None:
@@ -172,19 +176,19 @@ def _digests(registry: Registry, version: str) -> frozenset[tuple[Interval, str]
     return frozenset((keys.parse_span(span), digest[:12]) for span, digests in named.items() for digest in digests)
 
 
-def _may_be_open(group: Group, now: datetime) -> bool:
+def _may_go_on(group: Group, now: datetime) -> bool:
     if group.kind != "runs" or not group.has_head or group.interval is None:
         return False
-    return retention.may_be_open(group.interval, group.objects[0].modified_at, now)
+    return retention.may_go_on(group.interval, group.objects[0].modified_at, now)
 
 
-def _pinned(registry: Registry, run: Group) -> frozenset[str] | None:
-    """Return the keys of the rows that a run is pinned to, or None if it has reported."""
-    inputs = records.read_inputs(registry.store, run.keys[0])
-    if "report" in records.read_sections(registry.store, inputs.prefix):
-        return None
-    rows = [*inputs.content["snapshots"].values(), *inputs.content["labels"].values()]
-    return frozenset(one["key"] for one in rows)
+def _folder(run: Group) -> str:
+    return run.keys[0].rpartition("/")[0] + "/"
+
+
+def _pinned(registry: Registry, run: Group) -> frozenset[str]:
+    content = records.read_inputs(registry.store, run.keys[0]).content
+    return frozenset(one["key"] for rows in ("snapshots", "labels") for one in content[rows].values())
 
 
 def _first(fates: Sequence[Fate], most: int) -> Iterator[Fate]:

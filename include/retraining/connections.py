@@ -104,13 +104,13 @@ def open_keyring() -> "Keyring":
     from include.retraining.signing import Keyring
 
     found = settings(SIGNING)
-    if not found.login or len(found.password) < 32:
+    secrets = {**found.extra.get("retired", {}), found.login: found.password}
+    if not all(key and isinstance(secret, str) and len(secret) >= 32 for key, secret in secrets.items()):
         raise ConnectionInvalid(
-            f"Connection `{SIGNING}` needs a key id as login and at least 32 characters of secret as password. "
-            f"{_where(SIGNING)}"
+            f"Connection `{SIGNING}` needs a key id as login and at least 32 characters of secret as password, and as "
+            f"many for each key in its extra under `retired`: whoever guesses one can sign. {_where(SIGNING)}"
         )
-    retired = {str(key): str(secret) for key, secret in found.extra.get("retired", {}).items()}
-    return Keyring(active=found.login, secrets={**retired, found.login: found.password})
+    return Keyring(active=found.login, secrets=secrets)
 
 
 def open_registry(spec: "ModelSpec", store: "Store | None" = None) -> "Registry":

@@ -10,7 +10,7 @@ RetrainingError
 │   ├── IntegrityError       a stored object that is not what was written
 │   │   └── ObjectMissing    … or is not there
 │   ├── PromotionConflict    the champion moved while this run compared
-│   └── StoreUnsafe          a store that does not honour put-if-absent, or does not encrypt as asked
+│   └── StoreUnsafe          a store that breaks what every store promises, or does not encrypt as asked
 └── Unavailable              a network door that may answer next time: tasks retry it
 
 Every message says what was found, what was expected and what to do.
@@ -62,7 +62,7 @@ class PromotionConflict(BadInput):
 
 
 class StoreUnsafe(BadInput):
-    """The store accepts put-if-absent and overwrites all the same, or does not encrypt as asked."""
+    """The store breaks what every store promises (put-if-absent, newest bytes …), or does not encrypt as asked."""
 
 
 class ObjectMissing(IntegrityError):

@@ -8,6 +8,7 @@ sees the other, and whoever sees the other gives way. Both carry a lease: what a
 import contextlib
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from include.retraining import keys, signing
@@ -39,8 +40,16 @@ def hold(store: Store, model: str, what: str) -> Iterator[None]:
         yield
 
 
+@dataclass
+class Sweep:
+    """A sweep that is on."""
+
+    is_deleting: bool = False
+    """Set while deletions go on: if one breaks off, the mark stays. Its request may come late, but not that late."""
+
+
 @contextlib.contextmanager
-def sweep(store: Store, model: str, what: str) -> Iterator[None]:
+def sweep(store: Store, model: str, what: str) -> Iterator[Sweep]:
     """Keep holds of a model away while the block deletes.
 
     Raises
@@ -48,12 +57,12 @@ def sweep(store: Store, model: str, what: str) -> Iterator[None]:
     Unavailable
         Somebody holds objects of the model, or another sweep is on; nothing may be deleted now.
     """
-    key = keys.sweep(model, secrets.token_hex(8))
-    with _marked(store, key, what):
+    key, state = keys.sweep(model, secrets.token_hex(8)), Sweep()
+    with _marked(store, key, what, state):
         others = [one for one in live(store, keys.sweeps(model), SWEEP_LEASE) if one != key]
         if held := live(store, keys.holds(model), HOLD_LEASE) + others:
             raise Unavailable(f"{model} is being worked on ({held[0]}); nothing was deleted. Try again in a minute.")
-        yield
+        yield state
 
 
 def live(store: Store, prefix: str, lease: timedelta) -> list[str]:
@@ -64,10 +73,11 @@ def live(store: Store, prefix: str, lease: timedelta) -> list[str]:
 
 
 @contextlib.contextmanager
-def _marked(store: Store, key: str, what: str) -> Iterator[None]:
+def _marked(store: Store, key: str, what: str, state: Sweep | None = None) -> Iterator[None]:
     store.put(key, signing.canonical({"format_version": FORMAT_VERSION, "what": what}))
     try:
         yield
     finally:
-        with contextlib.suppress(Unavailable):  # its lease runs out
-            store.delete(key)
+        if state is None or not state.is_deleting:
+            with contextlib.suppress(Unavailable):  # its lease runs out
+                store.delete(key)

@@ -1,6 +1,7 @@
 """Which library versions training and loading execute, and which differences can break loading."""
 
 import platform
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -14,7 +15,13 @@ joblib keep reading their own pickles within a major one. What slips through has
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that training and loading execute."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in NAMES}}
+    return dict(_installed())
+
+
+@cache
+def _installed() -> tuple[tuple[str, str], ...]:
+    """Look once: reading a library's metadata costs more than the checks around it."""
+    return (("python", platform.python_version()), *((name, metadata.version(name)) for name in NAMES))
 
 
 def check(written: Any, what: str) -> None:

@@ -33,8 +33,6 @@ LOSES = (
 
 Answer = tuple[str, str]
 """A state, and a sentence of what was found and what to do."""
-
-
 T = TypeVar("T")
 
 

@@ -16,8 +16,8 @@ from include.retraining.windows import Interval
 
 GRACE = timedelta(days=2)
 """What is younger is never deleted: a running task, or one that is tried again, may have written it."""
-OPEN_AT_LEAST = timedelta(days=7)
-"""A run without a report counts as going on for so long, or for two intervals."""
+PINNED_AT_LEAST = timedelta(days=7)
+"""A run without a report counts as open for so long, or for two intervals; one that has reported may be cleared."""
 FOR_GOOD = {
     "promotions": "the promotion log is kept for good",
     "collections": "what was deleted is told for good",
@@ -74,7 +74,9 @@ class Facts:
     digests: Mapping[str, frozenset[tuple[Interval, str]]] = field(default_factory=dict)
     """Per version: interval and digest of each snapshot and label object it was trained on."""
     pinned: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Per folder of an open run: the keys of the rows that it works on."""
+    """Per folder of a run that is young enough to go on, or to be cleared: the keys of the rows that it works on."""
+    open_runs: frozenset[str] = frozenset()
+    """The folders of those that have not reported."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,9 @@ def plan(model: str, groups: Sequence[Group], facts: Facts, retention: Retention
     return Plan(tuple(_fate(one, needed, retention, now) for one in groups), _notes(facts))
 
 
-def may_be_open(interval: Interval, pinned_at: datetime, now: datetime) -> bool:
-    """Return whether a run that has not reported may still be going on, by when its inputs were written."""
-    return now - pinned_at < max(OPEN_AT_LEAST, 2 * (interval.end - interval.start))
+def may_go_on(interval: Interval, pinned_at: datetime, now: datetime) -> bool:
+    """Return whether a run may still go on, or be cleared, by when its inputs were written."""
+    return now - pinned_at < max(PINNED_AT_LEAST, 2 * (interval.end - interval.start))
 
 
 def last_live(log: Sequence[Served], count: int) -> list[str]:
@@ -147,7 +149,7 @@ def _needed_versions(groups: Sequence[Group], facts: Facts, retention: Retention
     counted = _newest(groups, ("snapshots", "labels"), retention.snapshots.newest)
     for version in {_live_at(facts.log, one.start) for one in counted} - {None}:
         yield ("versions", None, str(version)), "served one of the intervals that runs look back at"
-    if facts.pinned:  # it may be about to register a version, or to choose among its candidates
+    if facts.open_runs:  # it may be about to register a version, or to choose among its candidates
         for one in groups:
             if one.kind in {"versions", "candidates"}:
                 yield one.id, "a run is open"
@@ -177,7 +179,7 @@ def _newest_named(groups: Sequence[Group], retention: Retention) -> Iterator[tup
 def _needed_rows(
     groups: Sequence[Group], facts: Facts, retention: Retention, versions: set[str]
 ) -> Iterator[tuple[Id, str]]:
-    """Tell which snapshots and labels kept versions were trained on, open runs are pinned to, or a next run takes."""
+    """Tell which rows kept versions were trained on, runs of late are pinned to, or the next run takes."""
     counted = _newest(groups, ("snapshots", "labels"), retention.snapshots.newest)
     trained_on = {one for version in versions for one in facts.digests.get(version, ())}
     pinned = {key for found in facts.pinned.values() for key in found}
@@ -189,11 +191,11 @@ def _needed_rows(
         if one.interval and (one.interval, one.name.rpartition("-")[2]) in trained_on:
             yield one.id, "a kept version was trained on it"
         if pinned & set(one.keys):
-            yield one.id, "an open run is pinned to it"
+            yield one.id, "a run of late is pinned to it"
 
 
 def _needed_runs(model: str, groups: Sequence[Group], facts: Facts, versions: set[str]) -> Iterator[tuple[Id, str]]:
-    """Tell which runs are open, and which hold the losses that kept versions were promoted with."""
+    """Tell which runs may go on, and which hold the losses that kept versions were promoted with."""
     promoting = {entry.run for entry in facts.log if entry.version in versions}
     for one in groups:
         if one.kind == "runs" and one.interval:
@@ -201,7 +203,7 @@ def _needed_runs(model: str, groups: Sequence[Group], facts: Facts, versions: se
             if folder in promoting:
                 yield one.id, "it promoted a kept version"
             if folder in facts.pinned:
-                yield one.id, "it is open"
+                yield one.id, "it may go on, or be cleared"
 
 
 def _fate(group: Group, needed: Mapping[Id, str], retention: Retention, now: datetime) -> Fate:
@@ -243,9 +245,9 @@ def _as_of(group: Group) -> str:
 
 
 def _notes(facts: Facts) -> tuple[str, ...]:
-    if not facts.pinned:
+    if not facts.open_runs:
         return ()
-    named = ", ".join(sorted(folder.rstrip("/").rpartition("/")[2] for folder in facts.pinned))
+    named = ", ".join(sorted(folder.rstrip("/").rpartition("/")[2] for folder in facts.open_runs))
     return (f"No version and no candidate is freed while a run is open: {named}.",)
 
 

@@ -47,7 +47,7 @@ CREDENTIAL_CODES = {
     "PartialCredentialsError",
     "RequestTimeTooSkewed",
 }
-BUCKET_CODES = {"NoSuchBucket", "InvalidBucketName", "ParamValidationError", "404"}
+BUCKET_CODES = {"NoSuchBucket", "InvalidBucketName", "ParamValidationError"}
 UNFIT_CODES = {"NotImplemented", "MethodNotAllowed", "InvalidArgument", "InvalidRequest", "501", "405"}
 """A server that does not know the condition or the encryption asked for says so again however often it is asked."""
 
@@ -221,10 +221,12 @@ class S3Store:
     @contextlib.contextmanager
     def _failures(self, key: str) -> Iterator[None]:
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.parsers import ResponseParserError
+        from urllib3.exceptions import HTTPError
 
         try:
             yield
-        except (ClientError, BotoCoreError, HTTPClientError) as error:
+        except (ClientError, BotoCoreError, HTTPClientError, ResponseParserError, HTTPError) as error:
             if _code(error) == "NoSuchKey":
                 missing(key)
             self._refuse_certain_failures(error, key)
@@ -237,7 +239,8 @@ class S3Store:
                 f"{key}: {self._where} refused the credentials ({code}). Check the Connection's login and password, "
                 "and this machine's clock."
             ) from error
-        if code in BUCKET_CODES:
+        is_no_bucket = code == "404" and getattr(error, "operation_name", "") == "HeadBucket"  # it has no body
+        if code in BUCKET_CODES or is_no_bucket:
             raise ConnectionInvalid(
                 f"There is no {self._where}. Make the bucket or mend `bucket` in its extra."
             ) from error

@@ -2,12 +2,13 @@
 
 A pickle is a program: it names things, calls them and sets their state. Here it names what is on a list, calls what our
 candidates call and with such arguments only, and fills instances, each once and with a state of its kind. The rules
-are code: they never come from the artifact. Whoever holds a signing key can still make a model that predicts
-nonsense, or that crashes the task: what nobody can do is run code of theirs or change what other models do.
+are code: they never come from the artifact. Whoever holds a signing key can still make a model that predicts nonsense
+or crashes its task; it calls nothing else, and it changes nothing for other models.
 """
 
 import math
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -16,10 +17,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from joblib import numpy_pickle
 from joblib.numpy_pickle import NumpyArrayWrapper
+from numpy.random import BitGenerator, SeedSequence
 
 from include.retraining.errors import IntegrityError
 
 Pair = tuple[str, str]
+ALIGNED = 0x80
+"""numpy's flag of a data type whose fields lie where their kinds want them."""
 
 ALLOWED: frozenset[Pair] = frozenset(
     (module, name)
@@ -55,7 +59,7 @@ ALLOWED: frozenset[Pair] = frozenset(
 
 def _is_dtype(given: tuple[Any, ...]) -> bool:
     """Return whether a copy is asked for: without one, numpy's own data types would be changed for everybody."""
-    return len(given) == 3 and isinstance(given[0], str) and given[1:] == (False, True)
+    return len(given) == 3 and given[1:] == (False, True) and re.fullmatch("[A-Za-z][0-9]{0,9}", given[0]) is not None
 
 
 def _is_scalar(given: tuple[Any, ...]) -> bool:
@@ -64,15 +68,15 @@ def _is_scalar(given: tuple[Any, ...]) -> bool:
 
 
 def _is_generator(given: tuple[Any, ...]) -> bool:
-    return len(given) == 1 and isinstance(given[0], np.random.BitGenerator)
+    return len(given) == 1 and isinstance(given[0], BitGenerator)
 
 
 def _is_kind_of_generator(given: tuple[Any, ...]) -> bool:
-    return len(given) == 1 and isinstance(given[0], type) and issubclass(given[0], np.random.BitGenerator)
+    return len(given) == 1 and isinstance(given[0], type) and issubclass(given[0], BitGenerator)
 
 
 def _is_seed(given: tuple[Any, ...]) -> bool:
-    return len(given) == 3 and given[0] is np.random.SeedSequence and given[2] is None
+    return len(given) == 3 and given[0] is SeedSequence and given[2] is None
 
 
 CALLED: MappingProxyType[Pair, Callable[[tuple[Any, ...]], bool]] = MappingProxyType(
@@ -129,6 +133,8 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
         self._size = path.stat().st_size
         self._named: dict[int, Pair] = {}
         self._filled: dict[int, Any] = {}
+        self._held: list[Any] = []
+        """What was named, so that nothing else gets its id."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED and (module, name) not in self._also:
@@ -139,6 +145,7 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
             )
         found = super().find_class(module, name)
         self._named[id(found)] = (module, name)
+        self._held.append(found)
         return found
 
     def load_reduce(self) -> None:
@@ -152,7 +159,7 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
     def load_newobj(self) -> None:
         made, given = self.stack[-2:]
         pair = self._named.get(id(made))
-        if pair is None or (pair not in self._also and given != ()):
+        if pair not in self._also and (pair is None or pair[0].startswith("numpy") or given != ()):
             self._refuse(f"makes {self._name_of(made)} in a way of its own")
         super().load_newobj()
 
@@ -165,11 +172,8 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
             self._refuse(f"fills {type(filled).__name__} in a way of its own")
         if isinstance(filled, NumpyArrayWrapper) and state["dtype"].hasobject:
             self.stack[-2:] = [self._nested()]
-            return
-        size = filled.itemsize if isinstance(filled, np.dtype) else 0
-        super().load_build()
-        if isinstance(filled, np.dtype) and not (filled.itemsize == size and _is_sound(filled)):
-            self._refuse("describes memory as what it is not")
+        else:
+            super().load_build()
 
     def refuse_instruction(self) -> None:
         self._refuse("holds an instruction of another protocol")
@@ -201,7 +205,7 @@ def _is_state_of(filled: Any, state: Any, file_bytes: int) -> bool:
     if isinstance(filled, np.ndarray):
         return _is_array_state(state)
     if isinstance(filled, np.dtype):
-        return isinstance(state, tuple) and len(state) in {8, 9} and state[2] is None
+        return isinstance(state, tuple) and len(state) in {8, 9} and _is_dtype_state(filled, *state[2:8])
     if type(filled).__module__ == "functools":
         return isinstance(state, tuple) and len(state) == 4 and state[0] is filled.func
     return isinstance(state, dict) or hasattr(filled, "__setstate__")
@@ -229,19 +233,22 @@ def _is_array_state(state: Any) -> bool:
     return len(values) == math.prod(shape) * (1 if dtype.hasobject else dtype.itemsize)
 
 
+def _is_dtype_state(filled: np.dtype[Any], base: Any, names: Any, fields: Any, *numbers: int) -> bool:
+    """Return whether numpy itself makes such a data type: another one would read any bytes as objects, or beyond them.
+
+    Checked before it is set, since arrays of this type may be there already.
+    """
+    if base is not None:
+        return False
+    if names is None:
+        sizes = {-1, filled.itemsize}, {-1, filled.alignment}, {filled.flags}
+        return fields is None and all(number in known for number, known in zip(numbers, sizes, strict=True))
+    formats, offsets = zip(*(fields[name] for name in names), strict=True)
+    parts = {"names": list(names), "formats": list(formats), "offsets": list(offsets), "itemsize": filled.itemsize}
+    fresh = np.dtype(parts, align=bool(numbers[2] & ALIGNED))  # type: ignore[call-overload]
+    is_plain = all(isinstance(one, np.dtype) for one in formats) and not fresh.hasobject
+    return is_plain and numbers == (filled.itemsize, fresh.alignment, fresh.flags)
+
+
 def _is_shape(shape: Any) -> bool:
     return isinstance(shape, tuple) and all(isinstance(one, int) and one >= 0 for one in shape)
-
-
-def _is_sound(dtype: np.dtype[Any]) -> bool:
-    """Return whether numpy makes the same data type of its description: others read any bytes as objects."""
-    if dtype.names is None:
-        return _told(np.dtype(dtype.str)) == _told(dtype)
-    fields = [dtype.fields[name][:2] for name in dtype.names] if dtype.fields else []
-    parts = {"names": list(dtype.names), "formats": [one for one, _ in fields], "offsets": [at for _, at in fields]}
-    fresh = np.dtype({**parts, "itemsize": dtype.itemsize})  # type: ignore[call-overload]
-    return not fresh.hasobject and _told(fresh) == _told(dtype)
-
-
-def _told(dtype: np.dtype[Any]) -> tuple[Any, ...]:
-    return dtype.flags, dtype.itemsize, dtype.names, dict(dtype.fields or {})

@@ -1,6 +1,7 @@
 """The product with one small model on a real Airflow, whose parts run apart so that each can be killed and started."""
 
 import contextlib
+import gc
 import importlib.util
 import itertools
 import os
@@ -101,6 +102,15 @@ class Deployment:
     def folders(self) -> list[Path]:
         """The working folders of all processes of this deployment, those of killed parts too."""
         return [*(self.where.folder / "run").glob("*"), self.where.s3 / "run"]
+
+    def stop(self) -> None:
+        """End whatever works for this deployment, also what killed parts left behind."""
+        for folder in self.folders:
+            end(folder, patience_s=3)
+        for child in self.parts.values():
+            child.stop()
+        self.api._client.close()
+        gc.collect()  # the store's clients: what is still open then is closed while warnings are ours
 
     def start(self, part: str, *flags: str) -> None:
         """Start a part of Airflow in a folder of its own: whom an earlier one left behind lives on."""
@@ -208,7 +218,7 @@ def deployed(folder: Path) -> Iterator[Deployment]:
     s3 = s3_settings(env)
     with contextlib.ExitStack() as services:
         made = Deployment(where, env, s3, services)
-        services.callback(lambda: [end(folder, patience_s=3) for folder in made.folders])
+        services.callback(made.stop)
         services.enter_context(s3_server(where.s3, settings=s3))
         between = made.between = Between(_settings(s3), s3.port)
         between.server.handle_error = lambda *_: None  # whoever asked was killed, or the server was

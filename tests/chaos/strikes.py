@@ -184,6 +184,7 @@ class Storm:
         elif not self._kill_task(strike, process):
             return self._miss(strike)
         self.kills.append(Kill(strike, self._run, victim, process.pid, at))
+        print(f"{self._run}  {victim.task} try {victim.number}: {strike.how}", flush=True)
         return None
 
     @staticmethod

@@ -16,14 +16,14 @@ import pytest
 from demo.processes import members
 from tests.chaos import checks, deployment, strikes
 from tests.chaos.deployment import Deployment, deployed, era_end
-from tests.chaos.strikes import OF_TASKS, S3, SCHEDULER, Kill, Storm
+from tests.chaos.strikes import ALL_OF_SCHEDULER, OF_TASKS, S3, SCHEDULER, Kill, Storm, Strike
 
 pytestmark = [pytest.mark.chaos, pytest.mark.filterwarnings("ignore")]
 WANTED_KILLS = int(os.environ.get("CHAOS_KILLS", "24"))
-AT_ONCE = 5
-"""Strikes on tasks of one run."""
+AT_ONCE, SERVERS_AT_ONCE = 5, 2
+"""Strikes in one run: on tasks, and on scheduler and store."""
 MOST_OF_A_TASK = 2
-"""Strikes on one task of one run: fewer than it has retries."""
+"""Strikes of any kind while one task of one run is at work: fewer than it has retries."""
 
 
 @dataclass
@@ -67,27 +67,28 @@ def rage(told: Told, chance: random.Random) -> None:
     """Trigger a run an era and strike while it goes on, until enough has been killed."""
     deck, servers = strikes.draw(chance, rounds=4), strikes.draw_servers(chance)
     while (len(told.hits) < WANTED_KILLS or servers) and len(told.runs) < deployment.ERAS - 1:
-        chosen = deal(deck) + servers[:1]
-        del servers[:1]
+        chosen = deal(servers, [], SERVERS_AT_ONCE)
+        chosen += deal(deck, chosen, AT_ONCE)
         unused = follow(told, chosen)
         deck[:0] = [one for one in unused if one.how in OF_TASKS]
         servers[:0] = [one for one in unused if one.how not in OF_TASKS]
-    told.calm_s = time.monotonic()
+    began = time.monotonic()
     follow(told, [])
-    told.calm_s = time.monotonic() - told.calm_s
+    told.calm_s = time.monotonic() - began
 
 
-def deal(deck: list[strikes.Strike]) -> list[strikes.Strike]:
-    """Take the next strikes out of the deck, not too many on one task."""
-    chosen: list[strikes.Strike] = []
+def deal(deck: list[Strike], dealt: list[Strike], most: int) -> list[Strike]:
+    """Take the next strikes out of a deck, not too many on one task with those that were dealt before."""
+    chosen: list[Strike] = []
     for one in list(deck):
-        if len(chosen) < AT_ONCE and sum(one.task == other.task for other in chosen) < MOST_OF_A_TASK:
+        on_it = sum(one.task == other.task for other in dealt + chosen)
+        if len(chosen) < most and on_it < MOST_OF_A_TASK:
             chosen.append(one)
             deck.remove(one)
     return chosen
 
 
-def follow(told: Told, chosen: list[strikes.Strike]) -> list[strikes.Strike]:
+def follow(told: Told, chosen: list[Strike]) -> list[Strike]:
     """Trigger the run of the next era, and see it through to its success."""
     run = f"chaos__{len(told.runs) + 1:02d}"
     form = {"as_of": era_end(len(told.runs)), "force_retrain": True, "reason": "an era has ended"}
@@ -111,7 +112,7 @@ def table(told: Told) -> str:
         *(_row(task, [one for one in told.hits if one.strike.task == task]) for task in strikes.TASKS),
         _row("all tasks", told.hits),
         *(_row(f"  {how}", [one for one in told.hits if one.strike.how == how]) for how in OF_TASKS),
-        *(_row(how, told.servers(how)) for how in (SCHEDULER, strikes.ALL_OF_SCHEDULER, S3)),
+        *(_row(how, told.servers(how)) for how in (SCHEDULER, ALL_OF_SCHEDULER, S3)),
     ]
     widths = [max(len(row[n]) for row in rows) for n in range(5)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -146,7 +147,7 @@ def test_tasks_were_killed_in_each_way(told: Told) -> None:
 
 
 def test_scheduler_and_store_were_killed_too(told: Told) -> None:
-    assert len(told.servers(SCHEDULER, strikes.ALL_OF_SCHEDULER)) >= 3
+    assert len(told.servers(SCHEDULER, ALL_OF_SCHEDULER)) >= 3
     assert len(told.servers(S3)) >= 3
 
 

@@ -36,7 +36,7 @@ def kind_of(path: str) -> str:
     name = parts[-1]
     if name.startswith(TEMPORARY):
         return f"new {area}"
-    if name == "." or "." not in name and area != "probe":
+    if name == "." or ("." not in name and area != "probe"):
         return f"{area} folder"
     if name == "inputs.json":
         return "inputs"

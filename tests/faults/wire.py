@@ -50,8 +50,8 @@ POSSIBLE = {
     "put if absent": (*WRITES, "409", "412 on one's own"),
     "delete": WRITES,
 }
-"""What can befall each request. A read does nothing, so no reply to it is lost and it cannot come late; only writes meet
-other writers; only a write that asks for an absent key is told 412; a HEAD has no body."""
+"""What can befall each request. A read does nothing, so no reply to it is lost and it cannot come late; only writes
+meet other writers; only a write that asks for an absent key is told 412; a HEAD has no body."""
 CONTROL = "/-/"
 DROPPED = (HOP | {"expect"}) - {"content-length"}
 ITEM = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
@@ -171,7 +171,9 @@ class Wire(BaseHTTPRequestHandler):
 
     def stale(self, data: bytes) -> bytes:
         newest = self.state.written[-1:]
-        return ITEM.sub(lambda item: item[0] if newest and not any(k.encode() in item[0] for k in newest) else b"", data)
+        return ITEM.sub(
+            lambda item: item[0] if newest and not any(k.encode() in item[0] for k in newest) else b"", data
+        )
 
     def refuse(self, fault: str) -> None:
         status, code = REFUSALS[fault]

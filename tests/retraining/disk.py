@@ -47,6 +47,7 @@ WRITES = (*ALWAYS, "reply lost", "late apply", "409")
 POSSIBLE = {
     "open": ALWAYS,
     "open folder": ALWAYS,
+    "utime": (*ALWAYS, "reply lost"),
     "stat": (*ALWAYS, "stale list"),
     "walk": (*ALWAYS, "stale list"),
     "fstat": (*ALWAYS, "truncated"),
@@ -208,6 +209,9 @@ class Disk:
             self._keep_undo(path, lambda: shutil.rmtree(path))
 
         self._do("mkdir", path, act, late=lambda: lambda: os.mkdir(path))
+
+    def utime(self, path: Path) -> None:
+        self._do("utime", path, lambda: os.utime(path))
 
     def stat(self, path: Path) -> Any:
         def twist(_: str) -> Any:

@@ -79,7 +79,7 @@ WRAPPER = named("joblib.numpy_pickle", "NumpyArrayWrapper")
 PIPELINE, INTERVAL = named("sklearn.pipeline", "Pipeline"), named("sklearn._loss.link", "Interval")
 CLIP, CHECK = named("numpy", "clip"), named("sklearn.utils.validation", "check_array")
 NEW = b")\x81"
-STANDING, MEMORY = "where it stands, as no", "describes memory as what it is not"
+STANDING = "where it stands, as no"
 
 
 def dtype(code: str, state: bytes = b"") -> bytes:
@@ -92,10 +92,17 @@ def array(kind: bytes, shape: tuple[int, ...], values: bytes) -> bytes:
     return filled(made, b"(" + value(1) + value(shape) + kind + value(False) + values + b"t")
 
 
-def void_state(size: int, field: bytes = b"") -> bytes:
-    """Return the state of a structured data type with one field, whose flags say that it holds no object."""
+def void_state(size: int, field: bytes = b"", flags: int = 16) -> bytes:
+    """Return the state of a structured data type with one field; its flags say that it holds no object."""
     fields = text("a") + b"\x85" + b"}" + text("a") + field + value(0) + b"\x86s" if field else b"NN"
-    return b"(" + value(3) + text("|") + b"N" + fields + value(size) + value(1) + value(0) + b"t"
+    return b"(" + value(3) + text("|") + b"N" + fields + value(size) + value(1) + value(flags) + b"t"
+
+
+def objects(nested: bytes) -> bytes:
+    """Return joblib's array of objects, which follow as a pickle of their own."""
+    held = {"shape": value((1,)), "order": text("C"), "allow_mmap": value(False), "subclass": NDARRAY}
+    held |= {"dtype": dtype("O8"), "numpy_array_alignment_bytes": value(16)}
+    return filled(WRAPPER + NEW, b"}(" + b"".join(text(name) + one for name, one in held.items()) + b"u") + nested
 
 
 def live(marker: str) -> dict[str, bytes]:
@@ -151,9 +158,16 @@ def changing() -> dict[str, tuple[bytes, str]]:
     return {
         "changes a class": (program(filled(INTERVAL, slots)), f"changes sklearn._loss.link.Interval {STANDING}"),
         "changes a class by its own means": (program(filled(PIPELINE, method)), STANDING),
+        "changes a class, in an array of objects": (
+            program(objects(program(filled(INTERVAL, slots)))),
+            f"changes sklearn._loss.link.Interval {STANDING}",
+        ),
         "changes a function": (program(filled(CHECK, slots)), f"check_array {STANDING}"),
         "changes joblib": (program(filled(WRAPPER, slots)), f"NumpyArrayWrapper {STANDING}"),
-        "changes a data type of numpy": (program(filled(called(DTYPE, value("f8")), plain + value(63) + b"t")), ODD),
+        "changes a data type of numpy": (
+            program(filled(called(DTYPE, value("f8")), plain + value(63) + b"t")),
+            f"calls numpy.dtype {ODD}",
+        ),
         "fills twice": (program(filled(filled(INTERVAL + NEW, value({"low": 0})), value({}))), STANDING),
         "takes the unpickler": (
             program(filled(WRAPPER + NEW, b"}" + text("read") + called(PARTIAL, SLICE) + b"s")),
@@ -173,7 +187,7 @@ def calling() -> dict[str, tuple[bytes, str]]:
         "puts a class into a partial": (program(partial), f"fills partial {ODD}"),
         "makes with arguments": (program(PIPELINE + value(([],)) + b"\x81"), f"makes sklearn.pipeline.Pipeline {ODD}"),
         "makes with named arguments": (program(PIPELINE + b")}\x92"), "another protocol"),
-        "makes what is no class": (program(CLIP + NEW), TORN),
+        "makes what is no class": (program(CHECK + NEW), TORN),
         "by an extension code": (program(b"\x82\x01"), "another protocol"),
         "by a persistent id": (b"Pmodel\n.", "another protocol"),
         "by an instruction of the first protocol": (b"(S'true'\nios\nsystem\n.", "another protocol"),
@@ -186,17 +200,26 @@ def calling() -> dict[str, tuple[bytes, str]]:
 def reading() -> dict[str, tuple[bytes, str]]:
     """Return pickles that read memory as what it is not."""
     flagless = b"(" + value(3) + text("|") + b"NNN" + value(-1) + value(-1) + value(0) + b"t"
+    hidden = array(dtype("V8", void_state(8, dtype("O8"))), (1,), held(b"A" * 8))
+    remembered = dtype("V8") + b"qc0" + array(b"hc", (1,), held(b"A" * 8))
+    retyped = remembered + b"0" + filled(b"hc", void_state(8, dtype("O8"), 27))
+    odd_type, odd_array = f"fills VoidDType {ODD}", f"fills ndarray {ODD}"
     return {
-        "objects hidden in bytes": (
-            program(array(dtype("V8", void_state(8, dtype("O8"))), (1,), held(b"A" * 8))),
-            MEMORY,
+        "objects hidden in bytes": (program(hidden), odd_type),
+        "bytes that become objects": (program(retyped), odd_type),
+        "objects without their flag": (program(dtype("O8", flagless)), f"fills ObjectDType {ODD}"),
+        "a data type that grows": (program(dtype("V8", void_state(4096))), odd_type),
+        "records that grow": (program(dtype("V8", void_state(4096, dtype("f8")))), odd_type),
+        "a number of too many bytes": (
+            program(called(SCALAR, dtype("f8"), held(b"A" * 9))),
+            f"multiarray.scalar {ODD}",
         ),
-        "objects without their flag": (program(dtype("O8", flagless)), MEMORY),
-        "a data type that grows": (program(dtype("V8", void_state(4096))), MEMORY),
+        "a data type of arrays": (program(dtype("f8,(9,9)f8")), f"calls numpy.dtype {ODD}"),
         "a field beyond its end": (program(dtype("V4", void_state(4, dtype("f8")))), TORN),
-        "a list that is too short": (program(array(dtype("O8"), (9,), value([1]))), f"fills ndarray {ODD}"),
-        "bytes that are too few": (program(array(dtype("f8"), (9,), held(b"A" * 8))), f"fills ndarray {ODD}"),
-        "a shape below nothing": (program(array(dtype("f8"), (-1,), held(b""))), f"fills ndarray {ODD}"),
+        "a generator that was not made": (program(named("numpy.random._pcg64", "PCG64") + NEW), f"PCG64 {ODD}"),
+        "a list that is too short": (program(array(dtype("O8"), (9,), value([1]))), odd_array),
+        "bytes that are too few": (program(array(dtype("f8"), (9,), held(b"A" * 8))), odd_array),
+        "a shape below nothing": (program(array(dtype("f8"), (-1,), held(b""))), odd_array),
     }
 
 
@@ -209,7 +232,7 @@ def filling() -> dict[str, tuple[bytes, str]]:
     return {
         "an array of nothing": (program(called(NDARRAY, *objects)), f"calls numpy.ndarray {ODD}"),
         "an array made again": (program(called(RECONSTRUCT, NDARRAY, *objects)), f"multiarray._reconstruct {ODD}"),
-        "a number of many bytes": (program(called(SCALAR, dtype(f"V{BOMB}"))), f"multiarray.scalar {ODD}"),
+        "a number of many bytes": (program(called(SCALAR, dtype(f"V{BOMB >> 1}"))), f"multiarray.scalar {ODD}"),
         **{name: (dumped(held), f"fills NumpyArrayWrapper {ODD}") for name, held in wrapped.items()},
         "a bomb in zlib": (zlib.compress(zeros), TORN),
         "a bomb in gzip": (gzip.compress(zeros), TORN),

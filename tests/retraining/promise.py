@@ -21,6 +21,7 @@ I14  clocks that are years off change nothing but what people are told
 """
 
 import contextlib
+import importlib.metadata
 import os
 import queue
 import shutil
@@ -84,6 +85,8 @@ class Actor:
     is_dead: bool = False
     is_stopped: bool = False
     head_before: int = 0
+    records_before: frozenset[str] = frozenset()
+    """What collections had told of before."""
     go: threading.Event = field(default_factory=threading.Event)
     told: queue.Queue[Any] = field(default_factory=queue.Queue)
 
@@ -120,7 +123,7 @@ class World:
     def start(self, actor: Actor, operation: Operation, trouble: tuple[str, int, int] | None) -> None:
         """Run an operation until it ends or is stopped."""
         actor.doing, actor.trouble, actor.calls, actor.is_dead = operation, trouble, 0, False
-        actor.head_before = self.head_on_disk()
+        actor.head_before, actor.records_before = self.head_on_disk(), self._collections()
         thread = threading.Thread(target=lambda: actor.told.put(self._answer(actor, operation)), daemon=True)
         self._let(actor, thread.start)
 
@@ -153,7 +156,9 @@ class World:
         kind, _, choice = actor.trouble
         actor.trouble = None
         if kind == "fault":
-            return POSSIBLE[op][choice % len(POSSIBLE[op])].split(" x")[0].replace("power cut", "killed before")
+            fault = POSSIBLE[op][choice % len(POSSIBLE[op])].split(" x")[0].replace("power cut", "killed before")
+            # Marks keep apart who works and who deletes, so they have to be listed once they lie there: `doctor` asks.
+            return None if fault == "stale list" and set(path.split("/")) & {"holds", "sweeps"} else fault
         actor.go.clear()
         actor.told.put("stopped")
         assert actor.go.wait(PATIENCE_S)
@@ -233,6 +238,17 @@ class World:
             assert actor.head_before <= number <= self.head_on_disk(), "I7"
             actor.base = number
 
+    def _collections(self) -> frozenset[str]:
+        return frozenset(one.key for one in self.registry.store.list(keys.collections(MODEL)))
+
+    def _note_deletions(self) -> None:
+        """Forget what somebody has begun to collect: it may be gone, and may go until the mark has run out."""
+        for actor in self.actors.values():
+            if actor.doing and actor.doing.kind == "collect":
+                for key in self._collections() - actor.records_before:
+                    for one in collecting.read_record(self.registry, key)["objects"]:
+                        self._forget(one["key"])
+
     def _forget(self, key: str) -> None:
         for version in VERSIONS:
             if key == keys.version(MODEL, version, MANIFEST):
@@ -253,6 +269,7 @@ class World:
 
     def hold_against(self) -> None:
         """Hold the store against what was told: I1 to I4, I6, I8, I9, I11."""
+        self._note_deletions()
         log = self.registry.log()
         assert len(log) == self.head_on_disk()
         assert [entry.sha256 for entry in log][: len(self.entries)] == self.entries, "I2"
@@ -290,12 +307,14 @@ class World:
                     self.start(actor, actor.doing, None)
             assert actor.doing is None or actor.doing.kind == "collect", f"{actor.doing} does not end"
         self.hold_against()
-        assert verifying_room.verify(self.registry, POLICY).damage == ()
         self.let_pass(timedelta(days=3))
-        collecting.collect(self.registry, POLICY, "ann", "room")
-        assert list(self.registry.store.leftovers("")) == []
+        collecting.collect(self.registry, POLICY, "ann", "room")  # moves the hint to where the log ends, too
+        found = verifying_room.verify(self.registry, POLICY).findings
+        assert not found, found
+        remains = list(self.registry.store.leftovers(""))
+        assert not remains, remains
         left = [one.key for one in self.registry.store.list("") if one.key.startswith((keys.holds(MODEL), "doctor/"))]
-        assert left == []
+        assert not left, left
         self.manifests = {}
         self.hold_against()
 
@@ -374,10 +393,11 @@ class Promise(RuleBasedStateMachine):
         """I14."""
         self.world.actors[name].off = timedelta(days=days)
 
+    @precondition(lambda self: self.world.head_on_disk())
     @rule(kind=st.sampled_from(["deleted", "garbled", "old", "a stranger's"]))
     def the_hint_is(self, kind: str) -> None:
         store, key = self.world.registry.store, keys.champion_hint(MODEL)
-        content = {"format_version": 1, "model": MODEL, "number": min(1, self.world.head_on_disk())}
+        content = {"format_version": 1, "model": MODEL, "number": 1}
         if kind == "deleted":
             store.delete(key)
         elif kind == "garbled":
@@ -425,6 +445,7 @@ def clocks(world: World) -> Iterator[None]:
         yield
 
 
+VERSION_OF = cache(importlib.metadata.version)
 loaded: dict[bytes, Any] = {}
 held: set[tuple[int, bytes]] = set()
 
@@ -450,6 +471,7 @@ def remembered() -> Iterator[None]:
         patch.setattr(unpickling, "load_artifact", load_once)
         patch.setattr(smoke, "check", check_once)
         patch.setattr("os.fsync", lambda _: None)
+        patch.setattr(importlib.metadata, "version", VERSION_OF)
         for room in (collecting, records, snapshots, verifying_room):
             patch.setattr(room, "READERS", 1)
         yield

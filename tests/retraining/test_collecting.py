@@ -29,9 +29,11 @@ GONE, KEPT = VERSIONS[0], VERSIONS[3]
 def template(tmp_path_factory) -> Path:
     """Fill a folder once for all tests of this file."""
     folder = tmp_path_factory.mktemp("template")
-    desk = Registry(open_folder(folder), signing.Keyring("key-1", {"key-1": SECRET}), MODEL)
-    shelves.fill(desk)
-    shelves.left_by_crashes(desk)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: None)
+        desk = Registry(open_folder(folder), signing.Keyring("key-1", {"key-1": SECRET}), MODEL)
+        shelves.fill(desk)
+        shelves.left_by_crashes(desk)
     return folder
 
 
@@ -225,8 +227,15 @@ class TestOpenRuns:
         assert done.plan.notes
         assert damage(desk) == ()
 
-    def test_one_that_has_reported_or_is_given_up_needs_nothing_any_more(self, desk):
-        shelves.reported(desk, shelves.ran(desk, "manual__done", days=4, has_report=False))
+    def test_one_that_has_reported_lately_keeps_its_rows_and_no_version(self, desk):
+        """It failed, say, and somebody will clear it."""
+        inputs = shelves.ran(desk, "manual__failed", days=4)
+        desk.store.age(timedelta(days=6))
+        gone = {one.key for one in collect(desk).deleted}
+        assert gone.isdisjoint(one["key"] for one in inputs.content["snapshots"].values())
+        assert desk.versions() == VERSIONS[2:]
+
+    def test_one_that_is_given_up_needs_nothing_any_more(self, desk):
         shelves.ran(desk, "manual__lost", days=4, has_report=False)
         desk.store.age(timedelta(days=7), keys.runs(MODEL))
         collect(desk)

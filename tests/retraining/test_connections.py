@@ -96,7 +96,11 @@ def test_the_keyring_holds_the_active_key_and_retired_ones(connect):
     assert (found.active, found.secrets) == ("key-2", {"key-1": "y" * 40, "key-2": SECRET})
 
 
-@pytest.mark.parametrize("parts", [{"login": "", "password": SECRET}, {"login": "k", "password": "x" * 31}, {}])
+WEAK = [{"login": "", "password": SECRET}, {"login": "k", "password": "x" * 31}, {}]
+WEAK += [{"login": "k", "password": SECRET, "extra": {"retired": {"old": held}}} for held in ("x" * 31, "", None)]
+
+
+@pytest.mark.parametrize("parts", WEAK)
 def test_a_weak_or_nameless_key_is_refused_and_not_shown(connect, parts):
     connect("signing", conn_type="generic", **parts)
     with pytest.raises(ConnectionInvalid, match="needs a key id as login and at least 32 characters") as caught:

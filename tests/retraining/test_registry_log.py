@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from include.retraining import keys, signing
 from include.retraining.errors import IntegrityError, ObjectMissing, PromotionConflict
 from include.retraining.folder import FolderStore, open_folder
-from include.retraining.promotion_log import HINT
 from include.retraining.registry import MANIFEST, Registry
 from tests.retraining import toy
 from tests.retraining.desks import AS_OF, objects, promoted, promotion, register, unsigned
@@ -173,24 +172,36 @@ def test_a_gap_in_the_log_is_told(desk, ask):
     assert objects(desk.store) == before
 
 
-def test_a_promotion_that_lands_while_the_log_is_read_is_no_gap(desk, tmp_path):
+@pytest.mark.parametrize(
+    "gone",
+    [[keys.promotion("parcels", 3)], [keys.promotion("parcels", 2), keys.champion_hint("parcels")]],
+    ids=["told by the hint", "told by the listing"],
+)
+def test_hint_and_listing_each_tell_a_gap(desk, gone):
+    promoted(desk, 3)
+    for key in gone:
+        desk.store.delete(key)
+    with pytest.raises(IntegrityError, match=f"{gone[0]} is gone"):
+        desk.log()
+
+
+@pytest.mark.parametrize("turn", range(1, 6))
+def test_a_promotion_that_lands_while_the_log_is_read_is_no_gap(desk, tmp_path, turn):
     """It lands at each call in turn that reading the log makes."""
     promoted(desk, 2)
     later = register(desk, "20240301-00000000000a")
 
     class Busy(FolderStore):
+        asked = 0
+
         def get(self, key: str) -> bytes:
-            self.asked = getattr(self, "asked", 0) + 1
+            self.asked += 1
             if self.asked == turn:
                 desk.promote(later, 2, AS_OF + 9 * toy.DAY, promotion("theirs"))
             return super().get(key)
 
-    for turn in range(1, 6):
-        numbers = [entry.number for entry in replace(desk, store=Busy(tmp_path / "store")).log()]
-        assert numbers in ([1, 2], [1, 2, 3])
-        desk.store.delete(keys.promotion("parcels", 3))
-        hint = {"format_version": 1, "model": "parcels", "number": 2}
-        desk.store.put(keys.champion_hint("parcels"), signing.canonical(signing.sign(hint, desk.keyring, HINT)))
+    numbers = [entry.number for entry in replace(desk, store=Busy(tmp_path / "store")).log()]
+    assert numbers in ([1, 2], [1, 2, 3])
 
 
 def test_an_entry_that_was_copied_to_another_number_is_refused(desk):

@@ -1,5 +1,6 @@
 """No pickle does anything that our own candidates' pickles do not do."""
 
+import _compat_pickle
 import io
 import os
 import pickle
@@ -8,9 +9,11 @@ import sys
 from pathlib import Path
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
 from joblib.numpy_pickle import NumpyUnpickler
+from sklearn.ensemble import RandomForestClassifier
 
 from include.retraining import training, unpickling
 from include.retraining.errors import IntegrityError
@@ -18,6 +21,23 @@ from tests.conftest import ROOT
 from tests.retraining import hostile, toy
 
 SPEC = toy.spec()
+ARRAYS = {
+    "small numbers": np.arange(3, dtype="i1"),
+    "floats": np.arange(3, dtype="f4"),
+    "foreign bytes": np.arange(3, dtype=">f8"),
+    "complex numbers": np.array([1j]),
+    "truths": np.array([True, False]),
+    "text": np.array(["a", "bcd"]),
+    "bytes": np.array([b"a", b"bcd"]),
+    "moments": np.array(["2024-01-01"], dtype="M8[ns]"),
+    "durations": np.array([1], dtype="m8[s]"),
+    "columns first": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "a number": np.array(5.0),
+    "nothing": np.zeros((0, 3)),
+    "objects": np.array([[None], ["a"]], dtype=object),
+    "records": np.zeros(2, dtype=[("a", "f8"), ("b", "i4")]),
+    "aligned records": np.zeros(2, dtype=np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+}
 TORN = {
     "cut early": lambda data: data[:200],
     "cut late": lambda data: data[:-200],
@@ -59,6 +79,12 @@ def test_the_lists_hold_exactly_what_our_candidates_name_and_call(artifacts):
     assert named == unpickling.ALLOWED
     assert called | {"_reconstruct"} == {name for _, name in unpickling.CALLED}  # arrays of objects are pickles apart
     assert set(unpickling.CALLED) <= unpickling.ALLOWED
+
+
+def test_no_name_on_the_list_is_found_under_another_by_an_old_protocol():
+    """Python maps names of Python 2 after it was asked for them."""
+    assert not unpickling.ALLOWED & set(_compat_pickle.NAME_MAPPING)
+    assert not {module for module, _ in unpickling.ALLOWED} & set(_compat_pickle.IMPORT_MAPPING)
 
 
 def test_no_pair_on_the_list_is_ours_or_runs_what_it_is_told():
@@ -132,6 +158,34 @@ def test_what_a_spec_allows_may_be_named_and_called(tmp_path):
     with pytest.raises(IntegrityError, match=r'names posixpath.basename, .*add "posixpath:basename" to `allowed`'):
         load(tmp_path, data)
     assert load(tmp_path, data, frozenset({("posixpath", "basename")})) == "x"
+
+
+def test_an_estimator_that_a_spec_allows_needs_its_names_only(tmp_path):
+    """A forest: its trees are made with arguments, its seed is an older kind of generator."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(60, 3))
+    forest = RandomForestClassifier(3, random_state=np.random.RandomState(0)).fit(rows, rows[:, 0] > 0)
+    names = {
+        "sklearn.ensemble._forest": ["RandomForestClassifier"],
+        "sklearn.tree._classes": ["DecisionTreeClassifier"],
+        "sklearn.tree._tree": ["Tree"],
+        "numpy.random._pickle": ["__randomstate_ctor"],
+        "numpy.random._mt19937": ["MT19937"],
+    }
+    also = frozenset((module, name) for module, held in names.items() for name in held)
+    loaded = load(tmp_path, hostile.dumped(forest), also)
+    assert (loaded.predict_proba(rows) == forest.predict_proba(rows)).all()
+    for left_out in also:
+        with pytest.raises(IntegrityError, match=f"names {'.'.join(left_out)}, which"):
+            load(tmp_path, hostile.dumped(forest), also - {left_out})
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_of_any_kind_is_what_it_was(name, tmp_path):
+    first, second = load(tmp_path, hostile.dumped([ARRAYS[name], ARRAYS[name].copy()]))
+    assert np.array_equal(first, ARRAYS[name])
+    assert first.dtype == ARRAYS[name].dtype.newbyteorder("=")
+    assert np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("damage", TORN.values(), ids=TORN)

@@ -33,7 +33,9 @@ NO_MANIFEST = "No manifest names it, so it does not exist: a crash left it."
 def template(tmp_path_factory) -> Path:
     """Fill a folder once for all tests of this file."""
     folder = tmp_path_factory.mktemp("template")
-    shelves.fill(Registry(open_folder(folder), signing.Keyring("key-1", {"key-1": SECRET}), MODEL))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: None)
+        shelves.fill(Registry(open_folder(folder), signing.Keyring("key-1", {"key-1": SECRET}), MODEL))
     return folder
 
 
