@@ -35,7 +35,7 @@ from include.retraining.windows import Interval
 
 FORMAT_VERSION = 1
 COLLECTION = "collection"
-LIMIT = timedelta(minutes=5)
+LIMIT = timedelta(minutes=1)
 """How long a sweep deletes, far less than its mark is in force; the rest comes next time."""
 MOST_OBJECTS = 10_000
 """How many objects one sweep and its record take."""

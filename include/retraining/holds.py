@@ -18,8 +18,8 @@ from include.retraining.store import Store
 FORMAT_VERSION = 1
 HOLD_LEASE = timedelta(hours=24)
 """A first pull may take hours; a killed one keeps the sweeps away for a day."""
-SWEEP_LEASE = timedelta(minutes=10)
-"""A sweep stops itself well before this; a killed one keeps runs waiting no longer."""
+SWEEP_LEASE = timedelta(minutes=2)
+"""A sweep stops itself well before this. A killed one keeps runs waiting no longer, which their retries outlast."""
 
 
 @contextlib.contextmanager

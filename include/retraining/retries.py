@@ -11,7 +11,7 @@ from include.retraining.errors import BadInput
 SAME = [BadInput, ArithmeticError, AttributeError, ImportError, LookupError, NameError, TypeError, ValueError]
 NO_RETRY = RetryRule(exception=SAME, action=RetryAction.FAIL, reason="A retry would find the same.")
 RETRIES: dict[str, Any] = {
-    "retries": 3,
+    "retries": 4,
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),

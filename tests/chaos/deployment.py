@@ -139,12 +139,11 @@ class Deployment:
 
     def tasks(self) -> dict[str, psutil.Process]:
         """Return the processes that run a task now, by the id of the try."""
-        found = {}
-        for folder in (self.where.folder / "run").glob("scheduler-*"):
-            for process in members(folder):
-                with contextlib.suppress(psutil.Error):
-                    if (title := TITLE.match(" ".join(process.cmdline()))) and process.status() != psutil.STATUS_ZOMBIE:
-                        found[title[1]] = process
+        found, ours = {}, f"{self.where.folder / 'run' / 'scheduler'}-"
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.cwd().startswith(ours) and (title := TITLE.match(" ".join(process.cmdline()))):
+                    found[title[1]] = process
         return found
 
     def trigger(self, run: str, form: dict[str, Any]) -> None:

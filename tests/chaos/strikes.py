@@ -137,7 +137,7 @@ class Storm:
             self._look()
             if time.monotonic() - asked > 1:
                 state, asked = self.world.run(run)["state"], time.monotonic()
-            time.sleep(0.05)
+            time.sleep(0.1)
         return state, self._unused()
 
     def _look(self) -> None:

@@ -98,7 +98,7 @@ def inject(bucket: Bucket, run: Run, step: int, call: int, fault: str, late_afte
     if hit is None:
         return None, []
     for _ in range(TRIES - 1):
-        if not isinstance(answer, Unavailable | Killed):
+        if not isinstance(answer, Unavailable | Killed) and not sequence.is_believed(answer, hit, fault):
             break
         found += midway(bucket, run, step)
         answer = attempt(lambda: run.step(step, store))

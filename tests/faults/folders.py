@@ -85,7 +85,7 @@ class Room:
         for base, _, names in os.walk(self.root):
             for name in names:
                 path = f"{base}/{name}"
-                with open(path, "rb") as source:  # noqa: PTH123
+                with open(path, "rb") as source:
                     found.append(re.sub(r"\b[0-9a-f]{16}\b", "*", path) + hashlib.sha256(source.read()).hexdigest())
         return hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()
 
@@ -124,7 +124,7 @@ def inject(room: Room, run: Run, step: int, call: int, fault: str, variation: in
     if strike.hit is None:
         return None, []
     for _ in range(TRIES - 1):
-        if not isinstance(answer, Unavailable | Killed):
+        if not isinstance(answer, Unavailable | Killed) and not sequence.is_believed(answer, strike.hit, fault):
             break
         found += midway(room, run, step, store)
         answer = attempt(disk, lambda: run.step(step, store))
@@ -181,6 +181,7 @@ def killed(disk: Disk, ask: Callable[[], Any], call: int, fault: str) -> tuple[A
     disk.ask = Strike(call, fault, lambda hit: os.write(writer, "|".join(hit).encode()))
     child = os.fork()
     if not child:
+        disk.die = lambda: os.kill(os.getpid(), signal.SIGKILL)
         gc.disable()  # it would touch, and so copy, all that the processes share
         with contextlib.suppress(BaseException):
             attempt(disk, ask)

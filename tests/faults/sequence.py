@@ -38,7 +38,7 @@ from include.retraining import (
     unpickling,
     verifying,
 )
-from include.retraining.errors import PromotionConflict
+from include.retraining.errors import PromotionConflict, StoreUnsafe
 from include.retraining.outcome import Desk
 from include.retraining.registry import ARTIFACT, CARD, SMOKE, Registry
 from include.retraining.spec import Candidate, Windows
@@ -252,6 +252,14 @@ def problems(store: Store, run: Run) -> Iterator[str]:
     for finding in verifying.verify(desk).findings:
         if finding.is_damage:
             yield f"verify finds {finding.key}: {finding.problem}"
+
+
+def is_believed(answer: Any, hit: tuple[str, str], fault: str) -> bool:
+    """Return whether a store was refused for what it gave back or listed of a probe: there one wrong answer is enough.
+
+    It happens before a model's first version; the next run asks anew.
+    """
+    return isinstance(answer, StoreUnsafe) and hit[1].startswith("probe") and fault in {"flipped", "stale list"}
 
 
 def is_leftover(key: str) -> bool:

@@ -81,7 +81,8 @@ class Disk:
     ask: Callable[[str, str], str | None]
     """Is told each call and the path it is about, and answers with what befalls it."""
     is_dead: Callable[[], bool] = lambda: False
-    die: Callable[[], None] = lambda: os.kill(os.getpid(), 9)
+    die: Callable[[], None] = lambda: None
+    """Ends the process, or says so to ``is_dead``."""
     late_after: int = 3
     flip_at: int = 0
     keeps_undo: bool = False

@@ -27,6 +27,7 @@ import queue
 import shutil
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -57,6 +59,10 @@ POLICY = Retention(collect=True, versions=Keep(0), live_versions=1)
 VERSIONS = [f"2024010{number}-{number:012x}" for number in range(1, 5)]
 NAMES = ("ann", "bob", "cat")
 PATIENCE_S = 60
+CALM = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
+"""A slow machine proves nothing."""
+tally: Counter[str] = Counter()
+"""How much has happened in this process, for reports."""
 TROUBLE = st.none() | st.tuples(st.sampled_from(["fault", "stop"]), st.integers(0, 90), st.integers(0, 99))
 """Nothing, or what happens at which call; the last number chooses among the faults that are possible there."""
 
@@ -122,6 +128,7 @@ class World:
 
     def start(self, actor: Actor, operation: Operation, trouble: tuple[str, int, int] | None) -> None:
         """Run an operation until it ends or is stopped."""
+        tally["operations"] += 1
         actor.doing, actor.trouble, actor.calls, actor.is_dead = operation, trouble, 0, False
         actor.head_before, actor.records_before = self.head_on_disk(), self._collections()
         thread = threading.Thread(target=lambda: actor.told.put(self._answer(actor, operation)), daemon=True)
@@ -157,8 +164,10 @@ class World:
         actor.trouble = None
         if kind == "fault":
             fault = POSSIBLE[op][choice % len(POSSIBLE[op])].split(" x")[0].replace("power cut", "killed before")
+            tally["faults"] += 1
             # Marks keep apart who works and who deletes, so they have to be listed once they lie there: `doctor` asks.
             return None if fault == "stale list" and set(path.split("/")) & {"holds", "sweeps"} else fault
+        tally["stops in the middle"] += 1
         actor.go.clear()
         actor.told.put("stopped")
         assert actor.go.wait(PATIENCE_S)
@@ -218,6 +227,7 @@ class World:
         assert standing.content["nonce"] != operation.nonce, "we did"
         assert standing.version != operation.version, "the version is the champion"
         self.lost.add(operation.nonce)
+        tally["true conflicts"] += 1
 
     def _note(self, actor: Actor, operation: Operation, told: Any) -> None:
         if operation.kind == "register":
@@ -228,9 +238,11 @@ class World:
         elif operation.kind in {"promote", "roll back"}:
             assert told.number == operation.base + 1
             assert told.version == operation.version
+            tally["moves done"] += 1
             if told.content["nonce"] == operation.nonce:
                 self.done[operation.nonce] = told.number
         elif operation.kind == "collect":
+            tally["objects collected"] += len(told.deleted)
             for stored in told.deleted:
                 self._forget(stored.key)
         else:
@@ -269,6 +281,7 @@ class World:
 
     def hold_against(self) -> None:
         """Hold the store against what was told: I1 to I4, I6, I8, I9, I11."""
+        tally["checks of everything"] += 1
         self._note_deletions()
         log = self.registry.log()
         assert len(log) == self.head_on_disk()
@@ -311,9 +324,9 @@ class World:
         collecting.collect(self.registry, POLICY, "ann", "room")  # moves the hint to where the log ends, too
         found = verifying_room.verify(self.registry, POLICY).findings
         assert not found, found
-        remains = list(self.registry.store.leftovers(""))
+        remains = list(self.registry.store.leftovers(keys.everything(MODEL)))
         assert not remains, remains
-        left = [one.key for one in self.registry.store.list("") if one.key.startswith((keys.holds(MODEL), "doctor/"))]
+        left = list(self.registry.store.list(keys.holds(MODEL)))
         assert not left, left
         self.manifests = {}
         self.hold_against()
@@ -324,6 +337,7 @@ class Promise(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        tally["histories"] += 1
         self.stack = contextlib.ExitStack()
         self.stack.enter_context(remembered())
         self.world = World()

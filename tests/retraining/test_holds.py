@@ -17,9 +17,7 @@ MODEL = "parcels"
 def test_a_sweep_waits_for_whoever_holds(any_store):
     with (
         holds.hold(any_store, MODEL, "pull scheduled__1"),
-        pytest.raises(
-            Unavailable, match=r"parcels is being worked on \(parcels/holds/.*nothing was deleted"
-        ),
+        pytest.raises(Unavailable, match=r"parcels is being worked on \(parcels/holds/.*nothing was deleted"),
         holds.sweep(any_store, MODEL, "maintenance"),
     ):
         pytest.fail("it swept")
@@ -31,9 +29,7 @@ def test_a_sweep_waits_for_whoever_holds(any_store):
 def test_whoever_would_hold_waits_for_a_sweep(any_store):
     with (
         holds.sweep(any_store, MODEL, "maintenance"),
-        pytest.raises(
-            Unavailable, match=r"Maintenance is deleting what parcels no longer needs .*Try again"
-        ),
+        pytest.raises(Unavailable, match=r"Maintenance is deleting what parcels no longer needs .*Try again"),
         holds.hold(any_store, MODEL, "promote"),
     ):
         pytest.fail("it held")
