@@ -42,6 +42,10 @@ class Bucket:
         self.wire = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self.proven: dict[Any, list[str]] = {}
 
+    def close(self) -> None:
+        self.wire.close()
+        self.raw.close()
+
     def tell(self, what: str, **order: Any) -> dict[str, Any]:
         """Give the proxy an order, or ask it what it has seen."""
         self.wire.request("POST", wire.CONTROL + what, json.dumps(order).encode())

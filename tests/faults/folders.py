@@ -17,7 +17,7 @@ from include.retraining.errors import PromotionConflict, Unavailable
 from include.retraining.folder import FolderStore, open_folder
 from tests.faults import sequence
 from tests.faults.matrix import kind_of
-from tests.faults.sequence import STEPS, TRIES, Clock, Run
+from tests.faults.sequence import RIVAL, STEPS, TRIES, Clock, Run
 from tests.retraining.disk import Disk, Killed, installed
 
 SIGKILLED = {"killed before", "killed after", "torn"}
@@ -42,7 +42,7 @@ class Strike:
         if here != self.hit or not self.left:
             return None
         self.left -= 1
-        return self.fault
+        return self.fault or None
 
 
 class Room:
@@ -130,6 +130,42 @@ def inject(room: Room, run: Run, step: int, call: int, fault: str, variation: in
         answer = attempt(disk, lambda: run.step(step, store))
     found += [] if answer == run.returned[step] else [f"{STEPS[step]} ended with {answer!r}"]
     return strike.hit, found or finish(room, run, step, store, disk)
+
+
+def overtaken(room: Room, run: Run, call: int, fault: str | None) -> tuple[Hit | None, bool, list[str]]:
+    """Let somebody else promote at one call of our promotion, or after a fault there and before the next try.
+
+    Returns
+    -------
+    hit : tuple or None
+        The call, and the kind of key it was about.
+    is_ours : bool
+        Whether our promotion is the one that counts.
+    wrong : list of str
+    """
+    step = len(STEPS) - 1
+    store, rival = room.start(run, step), []
+
+    def promote_theirs() -> None:
+        with installed(os):
+            rival.append(sequence.told(lambda: sequence.install(open_folder(room.root), RIVAL, 1)))
+
+    strike = Strike(call, fault or "", lambda _: None if fault else promote_theirs())
+    disk, dead = Disk(room.root, strike), []
+    disk.is_dead, disk.die = lambda: bool(dead), lambda: dead.append(True)
+    answer = attempt(disk, lambda: run.step(step, store))
+    if fault:
+        promote_theirs()
+        dead.clear()
+    for _ in range(TRIES - 1):
+        if isinstance(answer, Unavailable | Killed):
+            answer = attempt(disk, lambda: run.step(step, store))
+    disk.land()
+    is_ours, is_theirs = answer == run.returned[step], rival == [None]
+    wrong = list(guarded(sequence.problems_midway(store, (2, 2))))
+    if is_ours == is_theirs or not (is_ours or answer is PromotionConflict):
+        wrong.append(f"we are told {answer!r}, they are told {rival!r}")
+    return strike.hit, is_ours, wrong
 
 
 def finish(room: Room, run: Run, step: int, store: FolderStore, disk: Disk) -> list[str]:

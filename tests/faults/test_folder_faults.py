@@ -73,3 +73,18 @@ def test_after_any_fault_the_step_is_run_again_and_all_is_well(room, rehearsed, 
     assert not wrong, f"{len(wrong)} injections: " + "\n".join(wrong[:40])
     assert not matrix.empty_cells(POSSIBLE)
     matrix.leave(f"folder-{variant}-{step}".replace(" ", "-"))
+
+
+def test_whenever_somebody_else_promotes_exactly_one_of_the_two_counts(room, rehearsed):
+    """At every call of our promotion, and after every fault in it before it is tried again."""
+    run, matrix, wrong, won = rehearsed(sequence.VARIANTS[1]), Matrix("folder"), [], Counter()
+    calls = folders.calls_of(room, run, len(sequence.STEPS) - 1)
+    for site, (op, _) in enumerate(calls):
+        for fault in (None, *POSSIBLE[op]):
+            hit, is_ours, found = folders.overtaken(room, run, site, fault)
+            won[is_ours] += 1
+            wrong += [f"call {site} {hit}, {fault}: {one}" for one in found]
+    assert not wrong, f"{len(wrong)} races: " + "\n".join(wrong[:40])
+    assert min(won[True], won[False]) > len(calls) // 4
+    matrix.facts["promotions overtaken at a call, or between a fault and the next try"] = sum(won.values())
+    matrix.leave("folder-overtaken")

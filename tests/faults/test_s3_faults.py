@@ -1,5 +1,6 @@
 """Whatever befalls one request to a real S3 server, running the step again is enough."""
 
+import contextlib
 from collections.abc import Iterator
 
 import botocore.retries.standard
@@ -37,10 +38,16 @@ CASES = [
 ]
 
 
+@pytest.fixture
+def bucket(port, s3_settings) -> Iterator[buckets.Bucket]:
+    with contextlib.closing(buckets.Bucket(s3_settings, port)) as bucket:
+        yield bucket
+
+
 @pytest.mark.parametrize(("variant", "step"), CASES, ids=lambda one: str(one).replace(" ", "-"))
-def test_after_any_fault_the_step_is_run_again_and_all_is_well(port, s3_settings, tmp_path, variant, step):
+def test_after_any_fault_the_step_is_run_again_and_all_is_well(bucket, tmp_path, variant, step):
     run = sequence.rehearse(variant, open_folder(tmp_path))
-    bucket, matrix, wrong = buckets.Bucket(s3_settings, port), Matrix("S3"), []
+    matrix, wrong = Matrix("S3"), []
     calls, struck = buckets.calls_of(bucket, run, step), []
     for call, here in enumerate(calls):
         struck.append(here)

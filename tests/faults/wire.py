@@ -50,8 +50,13 @@ POSSIBLE = {
     "put if absent": (*WRITES, "409", "412 on one's own"),
     "delete": WRITES,
 }
-"""What can befall each request. A read does nothing, so no reply to it is lost and it cannot come late; only writes
-meet other writers; only a write that asks for an absent key is told 412; a HEAD has no body."""
+"""What can befall each request."""
+NATURE = (
+    "A read does nothing, so no reply to it is lost and it cannot come late. Only writes meet other writers, and only "
+    "one that asks for an absent key is told 412. A HEAD has no body, and only a listing can be stale: a read of one "
+    "key is promised to be of now."
+)
+"""Why the rest is impossible."""
 CONTROL = "/-/"
 DROPPED = (HOP | {"expect"}) - {"content-length"}
 ITEM = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)

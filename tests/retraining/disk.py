@@ -63,8 +63,13 @@ POSSIBLE = {
     "mkdir": (*WRITES, "412 on one's own", "disk full"),
     "unlink": WRITES,
 }
-"""What can befall each call. A read does nothing, so no reply to it is lost and it cannot come late; only a write that
-asks for an absent name is told 412; a handle is closed whatever the answer is; a walk reads no bytes."""
+"""What can befall each call."""
+NATURE = (
+    "A read does nothing, so no reply to it is lost and it cannot come late. Only a write that asks for an absent name "
+    "is told 412. A handle is closed whatever the answer is. A walk and the end of a file hold no bytes. What follows "
+    "on a late write to a private file is the same as if it never came."
+)
+"""Why the rest is impossible."""
 TWISTS = {"truncated", "short", "flipped", "stale list", "torn"}
 Act = Callable[[], Any]
 
@@ -242,7 +247,8 @@ class Disk:
             self.calls += 1
             calls = self.calls
         self.land(calls)
-        fault = self.ask(op, path.relative_to(self.root).as_posix())
+        is_inside = path.is_relative_to(self.root)  # else it looks for the folder that holds the store
+        fault = self.ask(op, path.relative_to(self.root).as_posix()) if is_inside else None
         if fault is None:
             return act()
         if fault in ERRORS:
@@ -311,13 +317,13 @@ class Disk:
 
 
 @contextlib.contextmanager
-def installed(disk: Disk) -> Iterator[Disk]:
-    """Put a disk below the folder door."""
-    folder.os = disk  # type: ignore[assignment]
+def installed(disk: Any) -> Iterator[None]:
+    """Put a disk, or ``os`` itself, below the folder door."""
+    before, folder.os = folder.os, disk
     try:
-        yield disk
+        yield
     finally:
-        folder.os = os
+        folder.os = before
 
 
 def _flipped(data: bytes, place: int) -> bytes:

@@ -56,15 +56,19 @@ from tests.retraining.disk import POSSIBLE, Disk, Killed, installed
 MODEL = "parcels"
 KEYRING = signing.Keyring("key-1", {"key-1": "0123456789abcdef" * 4})
 POLICY = Retention(collect=True, versions=Keep(0), live_versions=1)
-VERSIONS = [f"2024010{number}-{number:012x}" for number in range(1, 5)]
+VERSIONS = [f"2024010{number}-{number:012x}" for number in range(1, 4)]
 NAMES = ("ann", "bob", "cat")
 PATIENCE_S = 60
 CALM = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True)
 """A slow machine proves nothing."""
 tally: Counter[str] = Counter()
 """How much has happened in this process, for reports."""
-TROUBLE = st.none() | st.tuples(st.sampled_from(["fault", "stop"]), st.integers(0, 90), st.integers(0, 99))
-"""Nothing, or what happens at which call; the last number chooses among the faults that are possible there."""
+CALLS = {"register": 70, "promote": 110, "roll back": 110, "look": 25, "collect": 150}
+"""About so many calls to the disk each operation makes."""
+Trouble = tuple[str, int, int] | None
+"""A fault or a stop, how far into the operation in hundredths, and a number that chooses among possible faults."""
+TROUBLE = st.none() | st.tuples(st.sampled_from(["fault", "stop"]), st.integers(0, 99), st.integers(0, 99))
+WHO = st.integers(0, 2)
 
 
 @dataclass
@@ -86,7 +90,7 @@ class Actor:
     off: timedelta = timedelta()
     doing: Operation | None = None
     """What has not been answered yet, to be tried again."""
-    trouble: tuple[str, int, int] | None = None
+    trouble: Trouble = None
     calls: int = 0
     is_dead: bool = False
     is_stopped: bool = False
@@ -126,7 +130,7 @@ class World:
 
     # How operations run.
 
-    def start(self, actor: Actor, operation: Operation, trouble: tuple[str, int, int] | None) -> None:
+    def start(self, actor: Actor, operation: Operation, trouble: Trouble) -> None:
         """Run an operation until it ends or is stopped."""
         tally["operations"] += 1
         actor.doing, actor.trouble, actor.calls, actor.is_dead = operation, trouble, 0, False
@@ -155,10 +159,10 @@ class World:
 
     def _ask(self, op: str, path: str) -> str | None:
         actor = self.active
-        if actor is None:
+        if actor is None or actor.doing is None:
             return None
         actor.calls += 1
-        if actor.trouble is None or actor.calls <= actor.trouble[1]:
+        if actor.trouble is None or actor.calls <= actor.trouble[1] * CALLS[actor.doing.kind] // 100:
             return None
         kind, _, choice = actor.trouble
         actor.trouble = None
@@ -271,6 +275,17 @@ class World:
         folder = self.folder / "store" / keys.promotions(MODEL)
         return sum(not path.name.startswith(".~") for path in folder.glob("*")) if folder.is_dir() else 0
 
+    def harm_hint(self, how: str) -> None:
+        """Delete, garble or outdate the hint, or put there what a stranger signed: an entry that does not exist."""
+        store, key = self.registry.store, keys.champion_hint(MODEL)
+        ring, number = (KEYRING, 1) if how == "old" else (desks.FOREIGN, 77)
+        content = {"format_version": 1, "model": MODEL, "number": number}
+        if how == "deleted":
+            store.delete(key)
+        else:
+            data = signing.canonical(signing.sign(content, ring, promotion_log.HINT))
+            store.put(key, data[:20] if how == "garbled" else data)
+
     def let_pass(self, time: timedelta) -> None:
         """Make everything older; what was late has come by then."""
         self.disk.land()
@@ -345,52 +360,54 @@ class Promise(RuleBasedStateMachine):
         self.stack.enter_context(installed(self.world.disk))
         self.stack.enter_context(clocks(self.world))
 
-    def begin(self, name: str, kind: str, version: str, trouble: tuple[str, int, int] | None) -> None:
-        actor = self.world.actors[name]
-        if actor.is_stopped:
-            return
+    def free(self, choice: int) -> Actor:
+        """Return one of those who are not stopped; if all are, one of them goes on first."""
+        if len(self.world.stopped()) == len(NAMES):
+            self.world.resume(self.world.stopped()[choice % len(NAMES)])
+        actors = [actor for actor in self.world.actors.values() if not actor.is_stopped]
+        return actors[choice % len(actors)]
+
+    def begin(self, choice: int, kind: str, trouble: Trouble, version: str = "", is_fresh: bool = False) -> None:
+        actor = self.free(choice)
+        if is_fresh:
+            actor.base = self.world.head_on_disk()
         self.world.nonces += 1
-        operation = Operation(kind, version, actor.base, f"{name} {self.world.nonces}")
-        self.world.start(actor, operation, trouble)
+        self.world.start(actor, Operation(kind, version, actor.base, f"{actor.name} {self.world.nonces}"), trouble)
 
-    @rule(name=st.sampled_from(NAMES), version=st.sampled_from(VERSIONS), trouble=TROUBLE)
-    def register(self, name: str, version: str, trouble: tuple[str, int, int] | None) -> None:
-        self.begin(name, "register", version, trouble)
+    @rule(choice=WHO, version=st.sampled_from(VERSIONS), trouble=TROUBLE)
+    def register(self, choice: int, version: str, trouble: Trouble) -> None:
+        self.begin(choice, "register", trouble, version)
 
-    @rule(name=st.sampled_from(NAMES), version=st.sampled_from(VERSIONS), trouble=TROUBLE)
-    def promote(self, name: str, version: str, trouble: tuple[str, int, int] | None) -> None:
-        self.begin(name, "promote", version, trouble)
+    @rule(choice=WHO, version=st.sampled_from(VERSIONS), is_fresh=st.booleans(), trouble=TROUBLE)
+    def promote(self, choice: int, version: str, is_fresh: bool, trouble: Trouble) -> None:
+        self.begin(choice, "promote", trouble, version, is_fresh)
 
-    @rule(name=st.sampled_from(NAMES), version=st.sampled_from(VERSIONS), trouble=TROUBLE)
-    def roll_back(self, name: str, version: str, trouble: tuple[str, int, int] | None) -> None:
-        self.begin(name, "roll back", version, trouble)
+    @rule(choice=WHO, version=st.sampled_from(VERSIONS), is_fresh=st.booleans(), trouble=TROUBLE)
+    def roll_back(self, choice: int, version: str, is_fresh: bool, trouble: Trouble) -> None:
+        self.begin(choice, "roll back", trouble, version, is_fresh)
 
-    @rule(name=st.sampled_from(NAMES), trouble=TROUBLE)
-    def look(self, name: str, trouble: tuple[str, int, int] | None) -> None:
-        self.begin(name, "look", "", trouble)
+    @rule(choice=WHO, trouble=TROUBLE)
+    def look(self, choice: int, trouble: Trouble) -> None:
+        self.begin(choice, "look", trouble)
 
-    @rule(name=st.sampled_from(NAMES), trouble=TROUBLE)
-    def collect(self, name: str, trouble: tuple[str, int, int] | None) -> None:
-        self.begin(name, "collect", "", trouble)
+    @rule(choice=WHO, trouble=TROUBLE)
+    def collect(self, choice: int, trouble: Trouble) -> None:
+        self.begin(choice, "collect", trouble)
 
-    @rule(name=st.sampled_from(NAMES), trouble=TROUBLE)
-    def try_again(self, name: str, trouble: tuple[str, int, int] | None) -> None:
+    @rule(choice=WHO, trouble=TROUBLE)
+    def try_again(self, choice: int, trouble: Trouble) -> None:
         """I5: the same operation, after an answer that nobody got."""
-        actor = self.world.actors[name]
-        if actor.doing and not actor.is_stopped:
+        waiting = [actor for actor in self.world.actors.values() if actor.doing and not actor.is_stopped]
+        if waiting:
+            actor = waiting[choice % len(waiting)]
+            assert actor.doing
             self.world.start(actor, actor.doing, trouble)
 
     @precondition(lambda self: self.world.stopped())
-    @rule(choice=st.integers(0, 2))
-    def go_on(self, choice: int) -> None:
+    @rule(choice=WHO, is_killed=st.booleans())
+    def go_on_or_die(self, choice: int, is_killed: bool) -> None:
         stopped = self.world.stopped()
-        self.world.resume(stopped[choice % len(stopped)])
-
-    @precondition(lambda self: self.world.stopped())
-    @rule(choice=st.integers(0, 2))
-    def kill(self, choice: int) -> None:
-        stopped = self.world.stopped()
-        self.world.kill(stopped[choice % len(stopped)])
+        (self.world.kill if is_killed else self.world.resume)(stopped[choice % len(stopped)])
 
     @precondition(lambda self: not self.world.stopped())
     @rule(days=st.sampled_from([0.1, 1.5, 3]))
@@ -398,28 +415,15 @@ class Promise(RuleBasedStateMachine):
         """Nobody who works is stopped for longer than a hold is in force: 24 hours."""
         self.world.let_pass(timedelta(days=days))
 
-    @rule()
-    def what_was_late_comes(self) -> None:
-        self.world.disk.land()
-
-    @rule(name=st.sampled_from(NAMES), days=st.sampled_from([-366, -1, 0, 1, 366]))
-    def a_clock_is_off(self, name: str, days: int) -> None:
-        """I14."""
-        self.world.actors[name].off = timedelta(days=days)
-
-    @precondition(lambda self: self.world.head_on_disk())
-    @rule(kind=st.sampled_from(["deleted", "garbled", "old", "a stranger's"]))
-    def the_hint_is(self, kind: str) -> None:
-        store, key = self.world.registry.store, keys.champion_hint(MODEL)
-        content = {"format_version": 1, "model": MODEL, "number": 1}
-        if kind == "deleted":
-            store.delete(key)
-        elif kind == "garbled":
-            store.put(key, b'{"number": 3')
-        else:  # I13: a stranger's would name what is not there
-            ring = KEYRING if kind == "old" else desks.FOREIGN
-            far = content if kind == "old" else {**content, "number": 77}
-            store.put(key, signing.canonical(signing.sign(far, ring, promotion_log.HINT)))
+    @rule(what=st.sampled_from(["late", "clock", "deleted", "garbled", "old", "a stranger's"]), choice=WHO)
+    def something_happens(self, what: str, choice: int) -> None:
+        """What was late comes; a clock goes wrong by a year (I14); something befalls the hint (I13)."""
+        if what == "late":
+            self.world.disk.land()
+        elif what == "clock":
+            self.world.actors[NAMES[choice % len(NAMES)]].off = timedelta(days=366 * (choice - 1))
+        elif self.world.head_on_disk():
+            self.world.harm_hint(what)
 
     @invariant()
     def holds(self) -> None:

@@ -143,7 +143,7 @@ def test_only_the_store_itself_says_that_an_object_is_missing(proxied):
     page = b"<!DOCTYPE html><html><body>Not found<br></body></html>"
     server.fault = lambda _: lambda answer: (404, {"Content-Type": "text/html"}, page)
     for read in (store.get, lambda key: list(store.list(key))):
-        with pytest.raises(ConnectionInvalid, match="There is no bucket"):
+        with pytest.raises(Unavailable, match=r"no answer from bucket .*404"):  # or the body of a true answer was cut
             read("m/a")
     server.fault = once((404, "NoSuchKey"), "GET")
     with pytest.raises(ObjectMissing):
