@@ -6,14 +6,12 @@ import importlib.util
 import itertools
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +24,13 @@ from demo.settings import ADMIN, Layout, layout, prepare, process_env, s3_settin
 from include.retraining import connections
 from include.retraining.registry import Registry
 from include.retraining.spec import ModelSpec
+from tests.chaos import product
 from tests.conftest import ROOT, connection_env
 from tests.retraining import toy
 from tests.retraining.proxy import Between
 
 MODEL = "parcels"
 DAG = f"retrain_{MODEL}"
-MODELS = Path(__file__).parent / "models"
-ERA_DAYS = 8
-"""What makes a parcel late turns round every so many days, so the challenger of each era wins and is promoted."""
-ERAS = 14
 HEARTBEAT_TIMEOUT_S = 12
 RETRY_DELAY_S = 1
 TITLE = re.compile(r"airflow worker -- ([0-9a-f-]{36})")
@@ -205,8 +200,8 @@ def deployed(folder: Path) -> Iterator[Deployment]:
         Gets everything: the project, Airflow's home, the warehouse, the objects and the logs.
     """
     where = layout(folder)
-    project = _project(where.folder / "project")
-    toy.load(where.warehouse, [_day(number) for number in range(ERAS * ERA_DAYS)])
+    project = product.copy_to(where.folder / "project")
+    toy.load(where.warehouse, product.rows())
     write_env(where.env_file, {"AIRFLOW__API__PORT": str(free_port())})
     config = where.airflow_home / "config"
     config.mkdir(parents=True)
@@ -261,28 +256,6 @@ def _is_alive(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
-
-
-def _project(folder: Path) -> Path:
-    """Copy the product, as it is, with the small model in place of the flights."""
-    shutil.copytree(ROOT / "include", folder / "include", ignore=shutil.ignore_patterns("models", "__pycache__"))
-    shutil.copytree(MODELS, folder / "include" / "models", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "include" / "models" / "__init__.py", folder / "include" / "models" / "__init__.py")
-    (folder / "dags").mkdir()
-    shutil.copy(ROOT / "dags" / "retrain.py", folder / "dags" / "retrain.py")
-    return folder
-
-
-def _day(number: int) -> Any:
-    frame = toy.rows(number)
-    if number // ERA_DAYS % 2:
-        frame["late"] = 1 - frame["late"]
-    return frame
-
-
-def era_end(number: int) -> str:
-    """Return the as-of at which an era is known, its last day's labels aside."""
-    return (toy.START + timedelta(days=(number + 1) * ERA_DAYS)).isoformat()
 
 
 def _settings(s3: S3) -> connections.Settings:

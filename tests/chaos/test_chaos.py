@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from demo.processes import members
-from tests.chaos import checks, deployment, strikes
-from tests.chaos.deployment import Deployment, deployed, era_end
+from tests.chaos import checks, deployment, product, strikes
+from tests.chaos.deployment import Deployment, deployed
 from tests.chaos.strikes import ALL_OF_SCHEDULER, OF_TASKS, S3, SCHEDULER, Kill, Storm, Strike
 
 pytestmark = [pytest.mark.chaos, pytest.mark.filterwarnings("ignore")]
@@ -66,7 +66,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 def rage(told: Told, chance: random.Random) -> None:
     """Trigger a run an era and strike while it goes on, until enough has been killed."""
     deck, servers = strikes.draw(chance, rounds=4), strikes.draw_servers(chance)
-    while (len(told.hits) < WANTED_KILLS or servers) and len(told.runs) < deployment.ERAS - 1:
+    while (len(told.hits) < WANTED_KILLS or servers) and len(told.runs) < product.ERAS - 1:
         chosen = deal(servers, [], SERVERS_AT_ONCE)
         chosen += deal(deck, chosen, AT_ONCE)
         unused = follow(told, chosen)
@@ -91,7 +91,7 @@ def deal(deck: list[Strike], dealt: list[Strike], most: int) -> list[Strike]:
 def follow(told: Told, chosen: list[Strike]) -> list[Strike]:
     """Trigger the run of the next era, and see it through to its success."""
     run = f"chaos__{len(told.runs) + 1:02d}"
-    form = {"as_of": era_end(len(told.runs)), "force_retrain": True, "reason": "an era has ended"}
+    form = {"as_of": product.era_end(len(told.runs)), "force_retrain": True, "reason": "an era has ended"}
     told.world.trigger(run, form)
     state, unused = told.storm.follow(run, chosen)
     if state == "failed":

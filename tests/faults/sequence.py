@@ -8,11 +8,9 @@ import contextlib
 import importlib.metadata
 import itertools
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,10 +59,8 @@ KEYRING = signing.Keyring("key-1", {"key-1": "0123456789abcdef" * 4})
 STEPS = ("train one", "train two", "select", "compare", "promote")
 VARIANTS = ("no champion yet", "a champion is beaten", "a rerun of a finished run", "somebody else promotes in between")
 CHAMPION, RIVAL = "20231220-00000000c0de", "20240105-0000000a1b2c"
-MEMORY = Path("/dev/shm")
-"""A disk in memory, where there is one: millions of files come and go."""
 TRIES = 4
-"""As the DAG: the first and three retries."""
+"""The first and three retries, one less than the DAGs make."""
 Objects = dict[str, bytes]
 
 
@@ -110,7 +106,6 @@ def remembered() -> Iterator[None]:
         remember(unpickling, "load_artifact", lambda path, *_: path.read_bytes())
         remember(smoke, "check", lambda estimator, recorded, _: (id(estimator), signing.canonical(recorded)))
         patch.setattr(snapshots, "READERS", 1)
-        patch.setattr(tempfile, "tempdir", str(MEMORY) if MEMORY.is_dir() else None)
         patch.setattr(promotion_log, "datetime", Clock)
         patch.setattr("os.fsync", lambda _: None)
         yield

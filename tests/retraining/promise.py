@@ -65,9 +65,12 @@ tally: Counter[str] = Counter()
 """How much has happened in this process, for reports."""
 CALLS = {"register": 70, "promote": 110, "roll back": 110, "look": 25, "collect": 150}
 """About so many calls to the disk each operation makes."""
+PAIRS = [("collect", "register"), ("collect", "promote"), ("register", "collect"), ("promote", "collect")]
 Trouble = tuple[str, int, int] | None
 """A fault or a stop, how far into the operation in hundredths, and a number that chooses among possible faults."""
 TROUBLE = st.none() | st.tuples(st.sampled_from(["fault", "stop"]), st.integers(0, 99), st.integers(0, 99))
+MEETING = st.tuples(st.sampled_from(["stop", "late"]), st.integers(0, 99), st.just(0))
+"""For two who meet: the first is stopped, or the first of its deletions from there on comes late."""
 WHO = st.integers(0, 2)
 
 
@@ -165,7 +168,12 @@ class World:
         if actor.trouble is None or actor.calls <= actor.trouble[1] * CALLS[actor.doing.kind] // 100:
             return None
         kind, _, choice = actor.trouble
+        is_deletion = op == "unlink" and "/versions/" in path and ".~" not in path
+        if kind == "late" and not is_deletion:
+            return None
         actor.trouble = None
+        if kind == "late":
+            return "late apply"
         if kind == "fault":
             fault = POSSIBLE[op][choice % len(POSSIBLE[op])].split(" x")[0].replace("power cut", "killed before")
             tally["faults"] += 1
@@ -402,6 +410,14 @@ class Promise(RuleBasedStateMachine):
             actor = waiting[choice % len(waiting)]
             assert actor.doing
             self.world.start(actor, actor.doing, trouble)
+
+    @precondition(lambda self: not self.world.stopped())
+    @rule(choice=WHO, pair=st.sampled_from(PAIRS), version=st.sampled_from(VERSIONS), trouble=MEETING)
+    def meet(self, choice: int, pair: tuple[str, str], version: str, trouble: Trouble) -> None:
+        """I9: one comes while another is in the middle, and everything is old enough to be collected."""
+        self.world.let_pass(timedelta(days=3))
+        for kind, strike in zip(pair, (trouble, None), strict=True):
+            self.begin(choice, kind, strike, version, is_fresh=True)
 
     @precondition(lambda self: self.world.stopped())
     @rule(choice=WHO, is_killed=st.booleans())
