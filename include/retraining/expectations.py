@@ -20,6 +20,9 @@ CRITICAL, WARNING, INFO = "critical", "warning", "info"
 SEVERITIES = (CRITICAL, WARNING, INFO)
 SNAPSHOT, LABELS = "snapshot", "labels"
 FIELDS = {"id", "type", "kwargs", "severity", "meta", "notes", "description"}
+RECENT, WEEKDAY = "recent", "weekday"
+RELATIVES = (RECENT, WEEKDAY)
+"""What ``meta`` may compare with: the expectation's own numbers on all recent intervals, or on the same weekday."""
 
 # What Great Expectations 1.24 can judge on rows alone: no SQL-only type, none that needs a second table.
 TYPES = frozenset(
@@ -75,11 +78,19 @@ TYPES = frozenset(
         "expect_table_row_count_to_equal",
     ]
 )
+# Their observed value is one number, which limits of the past can be put around.
+_STATISTICS = ("max", "mean", "median", "min", "stdev", "sum")
+_COUNTED = ("proportion_of_non_null_values", "proportion_of_unique_values", "unique_value_count")
+NUMBERED = frozenset(f"expect_column_{found}_to_be_between" for found in _STATISTICS + _COUNTED)
+NUMBERED |= {"expect_table_row_count_to_be_between"}
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A checked suite. Each expectation has ``type``, ``kwargs``, ``severity``, ``notes`` and ``on``."""
+    """A checked suite. Each expectation has ``type``, ``kwargs``, ``severity``, ``notes`` and ``on``.
+
+    One that is relative to earlier intervals has ``relative_to`` and ``tolerance`` too, and no limits of its own.
+    """
 
     name: str
     expectations: tuple[dict[str, Any], ...]
@@ -193,12 +204,14 @@ def _half(suite: Suite, on: str) -> Suite:
 def _plain(expectation: dict[str, Any]) -> dict[str, Any]:
     meta = expectation.get("meta") or {}
     notes = expectation.get("notes") or meta.get("notes") or ""
+    relative = {name: meta[name] for name in ("relative_to", "tolerance") if meta.get(name) is not None}
     return {
         "type": expectation["type"],
         "kwargs": expectation["kwargs"],
         "severity": expectation.get("severity", CRITICAL),
         "notes": notes if isinstance(notes, str) else " ".join(map(str, notes)),
         "on": meta.get("on", SNAPSHOT),
+        **relative,  # only where given: the digest of every other suite stays what it was
     }
 
 
@@ -232,6 +245,24 @@ def _expectation_mistakes(expectation: Any) -> Iterator[str]:
     meta = expectation.get("meta") or {}
     if not isinstance(meta, dict) or meta.get("on", SNAPSHOT) not in (SNAPSHOT, LABELS):
         yield f"meta: found {meta!r:.80}, expected an object whose `on` is {SNAPSHOT!r} or {LABELS!r}."
+        return
+    if meta.get("relative_to") is not None or meta.get("tolerance") is not None:
+        yield from _relative_mistakes(expectation, meta)
+
+
+def _relative_mistakes(expectation: dict[str, Any], meta: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with limits that earlier intervals give: a share around the median of their numbers."""
+    tolerance, kwargs = meta.get("tolerance"), expectation.get("kwargs")
+    if meta.get("relative_to") not in RELATIVES:
+        yield f"meta.relative_to: found {meta.get('relative_to')!r:.80}, expected one of {list(RELATIVES)}."
+    if isinstance(tolerance, bool) or not (isinstance(tolerance, int | float) and 0 < tolerance <= 1):
+        yield f"meta.tolerance: found {tolerance!r:.80}, expected a share of the median above 0 and at most 1."
+    if expectation.get("type") not in NUMBERED:
+        known = ", ".join(sorted(NUMBERED))
+        yield f"meta.relative_to: {expectation.get('type')} observes no single number, expected one of {known}."
+    given = [name for name in ("min_value", "max_value") if isinstance(kwargs, dict) and kwargs.get(name) is not None]
+    if given:
+        yield f"kwargs: found {given} beside meta.relative_to, which takes its limits from earlier intervals. Keep one."
 
 
 def _place(number: int, expectation: Any) -> str:

@@ -103,6 +103,65 @@ def test_every_mistake_is_named_at_once(tmp_path):
     ]
 
 
+def rows(kwargs: dict[str, object] | None = None, **meta: object) -> dict[str, object]:
+    return {"type": "expect_table_row_count_to_be_between", "kwargs": kwargs or {}, "meta": meta}
+
+
+def test_limits_can_be_relative_to_earlier_intervals(tmp_path):
+    relative = rows(relative_to="weekday", tolerance=0.3)
+    suite = expectations.load(write(tmp_path, relative, not_null("a", meta={"relative_to": None})))
+    assert suite.expectations[0] == {
+        "type": "expect_table_row_count_to_be_between",
+        "kwargs": {},
+        "severity": "critical",
+        "notes": "",
+        "on": "snapshot",
+        "relative_to": "weekday",
+        "tolerance": 0.3,
+    }
+    assert "relative_to" not in suite.expectations[1]
+    assert len(expectations.to_gx(suite).expectations) == 2
+    for changed in (rows(relative_to="recent", tolerance=0.3), rows(relative_to="weekday", tolerance=0.2)):
+        assert expectations.load(write(tmp_path, changed)).sha256 != expectations.load(write(tmp_path, relative)).sha256
+
+
+def test_suites_without_relative_limits_keep_the_digest_of_earlier_releases(tmp_path):
+    suite = expectations.load(write(tmp_path, not_null("a", severity="warning", meta={"notes": "why"})))
+    assert suite.sha256 == "16e371a5cab6147687d2aa9c8088e1717650dfcf09f59469b374c30098f67028"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (rows(relative_to="season", tolerance=0.3), "found 'season', expected one of ['recent', 'weekday']"),
+        (rows(relative_to=["weekday"], tolerance=0.3), "found ['weekday'], expected one of ['recent', 'weekday']"),
+        (rows(tolerance=0.3), "meta.relative_to: found None, expected one of"),
+        (
+            rows(relative_to="weekday"),
+            "meta.tolerance: found None, expected a share of the median above 0 and at most 1",
+        ),
+        (rows(relative_to="weekday", tolerance=0), "meta.tolerance: found 0,"),
+        (rows(relative_to="weekday", tolerance=30), "meta.tolerance: found 30,"),
+        (rows(relative_to="weekday", tolerance=float("nan")), "meta.tolerance: found nan,"),
+        (rows(relative_to="weekday", tolerance=True), "meta.tolerance: found True,"),
+        (rows(relative_to="weekday", tolerance="0.3"), "meta.tolerance: found '0.3',"),
+        (rows({"min_value": 0}, relative_to="weekday", tolerance=0.3), "kwargs: found ['min_value'] beside"),
+        (not_null("a", meta={"relative_to": "recent", "tolerance": 0.3}), "not_be_null observes no single number"),
+    ],
+)
+def test_mistaken_relative_limits_are_named(tmp_path, wrong, message):
+    with pytest.raises(SpecError, match="1 mistake") as caught:
+        expectations.load(write(tmp_path, wrong))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", sorted(expectations.NUMBERED))
+def test_great_expectations_builds_every_relative_type_without_limits(tmp_path, kind):
+    kwargs = {"column": "a"} if "column" in kind else {}
+    wanted = {"type": kind, "kwargs": kwargs, "meta": {"relative_to": "recent", "tolerance": 1}}
+    assert len(expectations.to_gx(expectations.load(write(tmp_path, wanted))).expectations) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
