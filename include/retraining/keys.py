@@ -94,6 +94,14 @@ def place(model: str, key: str) -> Place | None:
     return Place(kind, interval, parts["group"], parts["part"])
 
 
+def interval_of(model: str, key: str) -> Interval:
+    """Return the interval of an object; raises ValueError for one that belongs to none."""
+    found = place(model, key)
+    if found is None or found.interval is None:
+        raise ValueError(f"{key!r} belongs to no interval of {model!r}.")
+    return found.interval
+
+
 def everything(model: str) -> str:
     """``{model}/``."""
     return f"{model}/"
@@ -235,9 +243,14 @@ def collection(model: str, moment: datetime, sha256: str) -> str:
     return f"{collections(model)}{stamp(moment)}-{sha256[:12]}.json"
 
 
-def quarantines(model: str) -> str:
-    """``{model}/quarantine/``."""
-    return f"{model}/quarantine/"
+def quarantines(model: str, interval: Interval | None = None) -> str:
+    """``{model}/quarantine/[{start}--{end}/]``."""
+    return _of_interval(f"{model}/quarantine/", interval)
+
+
+def quarantine(model: str, interval: Interval, rows_sha256: str, suite_sha256: str) -> str:
+    """``{model}/quarantine/{start}--{end}/{snapshot12}-{suite12}.parquet``: rows set aside, with the reason."""
+    return f"{quarantines(model, interval)}{rows_sha256[:12]}-{suite_sha256[:12]}.parquet"
 
 
 def predictions(model: str) -> str:

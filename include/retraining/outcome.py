@@ -23,6 +23,11 @@ class Desk:
     inputs: Inputs
 
     @property
+    def validated(self) -> Inputs:
+        """What the run works on once validation has spoken: without the rows that were set aside."""
+        return records.validated(self.inputs, self.section("validation"))
+
+    @property
     def store(self) -> Store:
         """Where everything lies."""
         return self.registry.store
@@ -89,7 +94,7 @@ def compare(desk: Desk) -> dict[str, Any]:
         reason = challenger["reason"] if challenger["version"] is None else "The challenger is the champion itself."
         return {**asdict(promotion.Verdict(promotion.LOSE, (reason,))), "challenger": None, "champion": None}
     holdout = scoring.usable(desk.inputs, desk.section("validation"), "holdout")
-    rows = scoring.labelled_rows(desk.store, desk.spec, desk.inputs, holdout)
+    rows = scoring.labelled_rows(desk.store, desk.spec, desk.validated, holdout)
     old = scoring.score_contender(desk.registry.load_live(head), rows, desk.spec) if head else None
     new = scoring.score_contender(desk.registry.load(challenger["version"]), rows, desk.spec)
     floor = scoring.floor_losses(rows, desk.spec, challenger["base_rate"])

@@ -163,6 +163,27 @@ def sentence(outcome: str, rows: list[dict[str, Any]], count: int) -> str:
     return f"{opening} for {count:,} rows: {named}{more}."
 
 
+def aside(many: int, total: int) -> str:
+    """Return how many rows were set aside, as a sentence that follows another; nothing if none were.
+
+    >>> aside(12, 3000)
+    ' 12 rows (0.4 %) were set aside, each with its reason; the rest goes on.'
+    """
+    return (
+        f" {many:,} rows ({100 * many / total:.2g} %) were set aside, each with its reason; the rest goes on."
+        if many
+        else ""
+    )
+
+
+def open_limit(expectation: dict[str, Any]) -> str:
+    """Return what an expectation would ask for if there were enough earlier intervals to compare with."""
+    if "relative_to" not in expectation:
+        return visible(expectation["type"])
+    kind = {"weekday": "the same weekday's", "recent": "recent intervals'"}[expectation["relative_to"]]
+    return f"within {expectation['tolerance']:.0%} of {kind} median"
+
+
 def shortfall(row: dict[str, Any]) -> str:
     """Return one expectation that did not hold, with what was found."""
     subject = f"{row['column']}: " if row["column"] else ""

@@ -39,6 +39,34 @@ class Windows:
     """Share of keys, 0 to 1, whose label is known or void before an interval counts as labelled."""
 
 
+OFF = "off"
+
+
+@dataclass(frozen=True)
+class ValidationPolicy:
+    """What is expected of every interval without being written in a suite: each a severity, or ``off``."""
+
+    inside: str = "critical"
+    """No row lies outside its data interval."""
+    unique: str = "critical"
+    """No key stands twice, in a snapshot or in its labels."""
+    fresh: str = "warning"
+    """The newest row lies in the last part of the interval."""
+    fresh_percent: Literal[25, 50, 75] = 75
+    """So much of an interval has passed when its last part begins."""
+    volume: str = "warning"
+    """As many rows as on the same weekday before."""
+    volume_tolerance: float = 0.3
+    """Share by which the rows may differ from the median of those days."""
+    repeated: str = "warning"
+    """As many rows as usual are new since the interval before, whatever their keys and times say."""
+    leakage: str = "critical"
+    """No feature tells the label by itself."""
+    quarantine_ratio: float = 0.01
+    """Up to this share of rows that break critical expectations on single rows is set aside and the run goes on with
+    the rest; 0: any such row blocks the run."""
+
+
 @dataclass(frozen=True)
 class DecisionPolicy:
     """When a retrain pays, in a user's terms."""

@@ -70,6 +70,14 @@ class Inputs:
         return Frozen(**self.content["labels"][keys.span(interval)])
 
 
+def validated(inputs: Inputs, validation: dict[str, Any]) -> Inputs:
+    """Return what is pinned with, in place of each object that validation set rows of aside, the rest of it."""
+    content = dict(inputs.content)
+    for kind in ("snapshots", "labels"):
+        content[kind] = {**content[kind], **validation.get("kept", {}).get(kind, {})}
+    return Inputs(inputs.key, content)
+
+
 def write_inputs(store: Store, key: str, content: dict[str, Any]) -> Inputs:
     """Write what a run works on, unless an earlier try has; return what is pinned now."""
     store.put_if_absent(key, signing.seal({"format_version": FORMAT_VERSION, **content}))

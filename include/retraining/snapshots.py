@@ -2,7 +2,7 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import pandas as pd
@@ -37,6 +37,8 @@ class Frozen:
     """Labels that are known; None for snapshots and where an earlier release did not count."""
     sequence: int = 0
     """How many objects of the same interval and as-of were there before: a refresh supersedes what it replaces."""
+    rest_of: str | None = None
+    """The sha256 of what these rows are the rest of, where validation set some aside; no run begins with a rest."""
 
 
 def freeze_snapshot(
@@ -64,13 +66,25 @@ def freeze_labels(
     return _freeze(store, keyring, Frozen(key, digest, *counts, sequence), data)
 
 
+def freeze_rest(store: Store, keyring: Keyring, spec: ModelSpec, whole: Frozen, rest: pd.DataFrame) -> Frozen:
+    """Store what is left of a snapshot or of labels after validation has set rows aside, beside the whole."""
+    data, interval = _parquet(rest), keys.interval_of(spec.name, whole.key)
+    digest, as_of, is_labels = signing.sha256(data), keys.parse_stamp(whole.as_of), whole.known is not None
+    key = (keys.label_rows if is_labels else keys.snapshot_rows)(spec.name, interval, as_of, digest)
+    found = Frozen(key, digest, len(data), len(rest), whole.as_of, sequence=whole.sequence, rest_of=whole.sha256)
+    if is_labels:
+        found = replace(found, completeness=labelling.completeness(rest), known=labelling.known(rest))
+    return _freeze(store, keyring, found, data)
+
+
 def newest(store: Store, keyring: Keyring, prefix: str, as_of: datetime) -> Frozen | None:
     """Return the newest object of one interval that was known at the as-of, from its signed manifest, or None."""
     manifests = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
     known = [key for key in manifests if _stamp_of(key, prefix) <= keys.stamp(as_of)]
     latest = max((_stamp_of(key, prefix) for key in known), default="")
     found = [_manifest(store, keyring, key) for key in known if _stamp_of(key, prefix) == latest]
-    return max(found, key=lambda one: (one.sequence, one.sha256), default=None)
+    whole = [one for one in found if one.rest_of is None]
+    return max(whole, key=lambda one: (one.sequence, one.sha256), default=None)
 
 
 def find(store: Store, keyring: Keyring, prefix: str, sha256: str) -> Frozen | None:

@@ -16,6 +16,7 @@ from include.retraining.policies import (
     CANDIDATES,
     DROP,
     KEEP,
+    OFF,
     PSEUDONYMISE,
     Candidate,
     DecisionPolicy,
@@ -23,11 +24,22 @@ from include.retraining.policies import (
     PromotionPolicy,
     Retention,
     SqlSource,
+    ValidationPolicy,
     Windows,
 )
 from include.retraining.windows import Schedule
 
-__all__ = ["Candidate", "DecisionPolicy", "Keep", "ModelSpec", "PromotionPolicy", "Retention", "SqlSource", "Windows"]
+__all__ = [
+    "Candidate",
+    "DecisionPolicy",
+    "Keep",
+    "ModelSpec",
+    "PromotionPolicy",
+    "Retention",
+    "SqlSource",
+    "ValidationPolicy",
+    "Windows",
+]
 
 
 SLACK = 14
@@ -71,6 +83,8 @@ class ModelSpec:
     """Categorical features whose values are judged apart in every comparison."""
     candidates: tuple[Candidate, ...] = tuple(Candidate(name) for name in CANDIDATES)
     """Simplest first: among equals the simplest wins."""
+    validation: ValidationPolicy = field(default_factory=ValidationPolicy)
+    """What is expected of every interval beyond the suite, and how many rows may be set aside."""
     windows: Windows = field(default_factory=Windows)
     decision: DecisionPolicy = field(default_factory=DecisionPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
@@ -139,6 +153,7 @@ def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from _certainty_mistakes(spec)
     yield from _file_mistakes(spec)
     yield from _retention_mistakes(spec)
+    yield from _validation_mistakes(spec.validation)
 
 
 def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -252,6 +267,19 @@ def _retention_mistakes(spec: ModelSpec) -> Iterator[str]:
     for text in spec.allowed:
         if not all(part.isidentifier() for part in text.replace(":", ".").split(".")) or text.count(":") != 1:
             yield f"allowed: found {text!r}, expected one class or function like 'sklearn.svm._classes:SVC'."
+
+
+def _validation_mistakes(policy: ValidationPolicy) -> Iterator[str]:
+    known = ("critical", "warning", "info", OFF)
+    for name in ("inside", "unique", "fresh", "volume", "repeated", "leakage"):
+        if getattr(policy, name) not in known:
+            yield f"validation.{name}: found {getattr(policy, name)!r}, expected one of {list(known)}."
+    if policy.fresh_percent not in (25, 50, 75):
+        yield f"validation.fresh_percent: found {policy.fresh_percent}, expected 25, 50 or 75."
+    if not 0 <= policy.quarantine_ratio < 1:
+        yield f"validation.quarantine_ratio: found {policy.quarantine_ratio}, expected a share from 0 to below 1."
+    if not 0 < policy.volume_tolerance <= 1:
+        yield f"validation.volume_tolerance: found {policy.volume_tolerance}, expected a share above 0, at most 1."
 
 
 def _file_mistakes(spec: ModelSpec) -> Iterator[str]:

@@ -53,11 +53,12 @@ def validate_snapshot(run: Run) -> dict[str, Any]:
     desk = _desk(run)
     from include.retraining import screening
 
-    found = screening.screen(desk.store, desk.spec, desk.inputs)
+    found = screening.screen(desk.registry, desk.spec, desk.inputs)
     desk.write("validation", found)
     if found["outcome"] == "fail":
         raise ValidationBlocked(f"{found['sentence']} Nothing else of this run happens; the champion stays.")
-    return {"outcome": found["outcome"], "rows": found["rows"], "refused": len(found["refused"])}
+    told = {"outcome": found["outcome"], "rows": found["rows"], "refused": len(found["refused"])}
+    return {**told, "quarantined": found.get("quarantined", 0)}
 
 
 def evaluate_champion(run: Run) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def evaluate_champion(run: Run) -> dict[str, Any]:
     desk = _desk(run)
     from include.retraining import scoring
 
-    found = scoring.evaluate(desk.registry, desk.spec, desk.inputs, desk.section("validation"))
+    found = scoring.evaluate(desk.registry, desk.spec, desk.validated, desk.section("validation"))
     desk.write("evaluation", found)
     return {"champion": found["champion"], "loss": found.get("newest_loss"), "sentence": found["sentence"]}
 
@@ -85,7 +86,7 @@ def train_candidate(run: Run, candidate: str) -> Run:
     desk = _desk(run)
     from include.retraining import challengers
 
-    version = challengers.train(desk.registry, desk.spec, desk.inputs, desk.section("validation"), candidate)
+    version = challengers.train(desk.registry, desk.spec, desk.validated, desk.section("validation"), candidate)
     return {**run, "version": version}
 
 
@@ -98,7 +99,7 @@ def select_challenger(trained: Iterable[Run]) -> dict[str, Any]:
     desk, ids = _desk(done[0]), [one["version"] for one in done]
     from include.retraining import challengers
 
-    found = challengers.select(desk.registry, desk.spec, desk.inputs, desk.section("validation"), ids)
+    found = challengers.select(desk.registry, desk.spec, desk.validated, desk.section("validation"), ids)
     desk.write("challenger", found)
     return {"version": found["version"], "reason": found["reason"]}
 

@@ -1,19 +1,18 @@
 """Runs a suite on rows. The same rows and suite give the same bytes: nothing here knows a run or a clock."""
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.retraining import phrases
-from include.retraining.expectations import CRITICAL, WARNING, Suite, columns_of, to_gx
+from include.retraining import binding, phrases, quarantine
+from include.retraining.binding import Bound, Earlier
+from include.retraining.expectations import CRITICAL, WARNING, Suite, columns_of
+from include.retraining.judging import EXAMPLES, Raw, judge
 from include.retraining.windows import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT_VERSION = 1
-EXAMPLES = 20
-FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
 PASS, WARN, FAIL = "pass", "warn", "fail"
 
 # What is kept of a Great Expectations result. Row positions and tracebacks differ between machines or say nothing.
@@ -47,22 +46,34 @@ class About:
     """Columns whose values are never shown, only counted."""
     timezone: str = "UTC"
     """Where the interval's bounds are read off the clock."""
+    earlier: tuple[Earlier, ...] = ()
+    """What the same expectations showed on intervals before this one, oldest first."""
+    quarantine_ratio: float = 0.0
+    """Up to this share of rows that break critical expectations is set aside, and the rest judged again."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """A plain result for the store, and its Data Docs page."""
+    """A plain result for the store, its Data Docs page, and the rows apart where some were set aside."""
 
     result: dict[str, Any]
-    html: str
+    found: list[Raw]
+    split: quarantine.Split | None = None
 
     @property
     def outcome(self) -> str:
         """Return ``pass``, ``warn`` or ``fail``."""
         return str(self.result["outcome"])
 
+    @property
+    def html(self) -> str:
+        """Draw the page of Data Docs."""
+        from include.retraining import data_docs
 
-def validate(frame: "pd.DataFrame", suite: Suite, about: About) -> Validation:
+        return data_docs.page(self.result, self.found)
+
+
+def validate(frame: "pd.DataFrame", suite: Suite, about: About, derived: "pd.DataFrame | None" = None) -> Validation:
     """Run every expectation of a suite on rows.
 
     Parameters
@@ -72,73 +83,57 @@ def validate(frame: "pd.DataFrame", suite: Suite, about: About) -> Validation:
     suite : Suite
         The half of the suite that belongs to it.
     about : About
-        What the rows are.
+        What the rows are, and what came before them.
+    derived : DataFrame, optional
+        Columns that were made for expectations on what needs two tables. Without it those are not judged.
 
     Returns
     -------
     Validation
-        ``fail`` when a critical expectation does not hold, ``warn`` when only others of severity warning do not.
-        An expectation that raises has failed.
+        ``fail`` when a critical expectation does not hold, ``warn`` when only others of severity warning do not, or
+        when rows were set aside. An expectation that raises has failed.
 
     Raises
     ------
     SpecError
         Great Expectations refuses an expectation's arguments.
     """
-    from include.retraining import data_docs
-
-    found = [_kept(raw, about.masked) for raw in _run(frame, suite)]
-    rows = [_row(expectation, raw, about) for expectation, raw in zip(suite.expectations, found, strict=True)]
-    result = _result(rows, len(frame), suite, about)
-    return Validation(result, data_docs.page(result, found))
-
-
-def _run(frame: "pd.DataFrame", suite: Suite) -> list[dict[str, Any]]:
-    """Return Great Expectations' own results as plain JSON, one per expectation and in the suite's order."""
-    import great_expectations as gx
-    from great_expectations.data_context.data_context.context_factory import set_context
-    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
-
-    built = to_gx(suite)
-    stores = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
-    quiet = DataContextConfig(store_backend_defaults=stores, progress_bars={"globally": False})
-    try:
-        context = gx.get_context(mode="ephemeral", project_config=quiet)
-        asset = context.data_sources.add_pandas("store").add_dataframe_asset("rows")
-        batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
-        return _judge(batch, built)
-    finally:
-        set_context(None)  # the context is a global of GX's: the next validation must not see this one
+    bounds = binding.bind(suite, about.interval, about.timezone, about.earlier)
+    found, rows = _judged(frame, derived, bounds, suite, about)
+    ratio = about.quarantine_ratio
+    split = quarantine.split(frame, _on_rows(suite, bounds), _rows_of(bounds, rows), ratio) if ratio else None
+    if split is not None:
+        again, rows_again = _judged(split.kept, derived, bounds, suite, about)
+        if _outcome(rows_again) != FAIL:
+            return Validation(_result(rows_again, split.kept, suite, about, split), again, split)
+    return Validation(_result(rows, frame, suite, about), found)
 
 
-def _judge(batch: Any, suite: Any) -> list[dict[str, Any]]:
-    """Judge a suite at once, which shares its work, or one by one where something breaks beyond GX's own care."""
-    try:
-        together = [one.to_json_dict() for one in batch.validate(suite, result_format=FORMAT).results]
-    except Exception:  # said again, and then told, by the expectation that raises it
-        return [_judge_one(batch, expectation) for expectation in suite.expectations]
-    found = {_identity(one["expectation_config"]): one for one in together}  # GX has an order of its own
-    wanted = [(_identity(one.configuration.to_json_dict()), one) for one in suite.expectations]
-    return [found.get(identity) or _judge_one(batch, one) for identity, one in wanted]
+def _judged(
+    frame: "pd.DataFrame", derived: "pd.DataFrame | None", bounds: list[Bound], suite: Suite, about: About
+) -> tuple[list[Raw], list[dict[str, Any]]]:
+    """Return Great Expectations' results of what could be judged, and a plain row for every expectation."""
+    tables = {False: frame, True: derived}
+    raws: dict[int, Raw] = {}
+    for is_derived, table in tables.items():
+        here = [one for one in bounds if bool(one.expectation.get("derived")) == is_derived]
+        if table is not None and here:
+            found = judge(table, Suite(suite.name, tuple(one.expectation for one in here), suite.on))
+            raws |= {id(one): _kept(raw, about.masked) for one, raw in zip(here, found, strict=True)}
+    rows = [_row(one, raws.get(id(one)), about) for one in bounds]
+    return [raws[id(one)] for one in bounds if id(one) in raws and not one.obstacle], rows
 
 
-def _judge_one(batch: Any, expectation: Any) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = batch.validate(expectation, result_format=FORMAT).to_json_dict()
-    except Exception as error:  # whatever it is, an expectation that cannot be judged does not hold
-        message = f"{type(error).__name__}: {error}"
-        return {
-            "success": False,
-            "expectation_config": expectation.configuration.to_json_dict(),
-            "result": {},
-            "exception_info": {"raised_exception": True, "exception_message": message},
-        }
-    return found
+def _is_on_rows(bound: Bound) -> bool:
+    return not (bound.obstacle or bound.expectation.get("derived"))
 
 
-def _identity(config: dict[str, Any]) -> str:
-    kwargs = {name: value for name, value in config["kwargs"].items() if name != "batch_id"}
-    return json.dumps([config["type"], kwargs, config["severity"], config.get("notes")], sort_keys=True)
+def _on_rows(suite: Suite, bounds: list[Bound]) -> Suite:
+    return Suite(suite.name, tuple(one.expectation for one in bounds if _is_on_rows(one)), suite.on)
+
+
+def _rows_of(bounds: list[Bound], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for one, row in zip(bounds, rows, strict=True) if _is_on_rows(one)]
 
 
 def _kept(raw: dict[str, Any], masked: frozenset[str]) -> dict[str, Any]:
@@ -174,25 +169,70 @@ def _exception_message(info: dict[str, Any]) -> str:
     return messages[0] if messages else ""
 
 
-def _row(expectation: dict[str, Any], raw: dict[str, Any], about: About) -> dict[str, Any]:
-    counts, columns = raw["result"], columns_of(expectation["kwargs"])
-    unexpected, total = counts.get("unexpected_count"), counts.get("element_count")
-    return {
-        "type": expectation["type"],
-        "column": None if expectation["type"] in WHOLE_TABLE else ", ".join(map(phrases.visible, columns)) or None,
+def _row(bound: Bound, raw: Raw | None, about: About) -> dict[str, Any]:
+    """Return one expectation and what was found, in plain values and words."""
+    expectation = bound.expectation
+    kind, columns = expectation["type"], columns_of(expectation["kwargs"])
+    about_it = {
+        "id": bound.id,
+        "type": kind,
+        "column": None if kind in WHOLE_TABLE else ", ".join(map(phrases.visible, columns)) or None,
         "severity": expectation["severity"],
+        "source": expectation.get("source", "suite"),
+        "notes": phrases.visible(expectation["notes"], phrases.LONGEST_SENTENCE),
+        "judged": raw is not None and not bound.obstacle,
+    }
+    found = _findings(bound, raw, _is_hidden(kind, expectation["kwargs"], about.masked)) if raw else {}
+    return {**about_it, **(found if about_it["judged"] else _unjudged(bound, found.get("number")))}
+
+
+def _unjudged(bound: Bound, number: float | None) -> dict[str, Any]:
+    """Return what is told of an expectation that was at most measured: it does not fail."""
+    obstacle = bound.obstacle or "not judged: there is no interval before to compare with"
+    told: dict[str, Any] = {
+        "limit": phrases.open_limit(bound.expectation),
+        "observed": obstacle,
+        "examples": [],
+        "number": number,
+    }
+    return {"success": True, **told, **dict.fromkeys(("unexpected_count", "unexpected_ratio", "low", "high"))}
+
+
+def _findings(bound: Bound, raw: Raw, is_hidden: bool) -> dict[str, Any]:
+    counts, kwargs = raw["result"], bound.expectation["kwargs"]
+    unexpected, total = counts.get("unexpected_count"), counts.get("element_count")
+    ratio = round(unexpected / total, 6) if unexpected is not None and total else None
+    observed = counts.get("observed_value")
+    is_number = isinstance(observed, int | float) and not isinstance(observed, bool)
+    low, high = (kwargs.get("min_value"), kwargs.get("max_value")) if is_number else (None, None)
+    if not is_number and ratio is not None:
+        high = round(1 - kwargs.get("mostly", 1), 9)
+    return {
         "success": raw["success"],
-        "limit": phrases.limit(raw),
-        "observed": phrases.observed(raw, _is_hidden(expectation["type"], expectation["kwargs"], about.masked)),
+        "limit": phrases.limit(raw) + (f" ({bound.usual})" if bound.usual else ""),
+        "observed": phrases.observed(raw, is_hidden),
         "unexpected_count": unexpected,
-        "unexpected_ratio": round(unexpected / total, 6) if unexpected is not None and total else None,
+        "unexpected_ratio": ratio,
+        "number": float(observed) if is_number else ratio,
+        "low": _limit(low),
+        "high": _limit(high),
         "examples": phrases.examples(counts.get("partial_unexpected_list") or [], EXAMPLES),
-        "notes": raw["expectation_config"]["notes"],
     }
 
 
-def _result(rows: list[dict[str, Any]], count: int, suite: Suite, about: About) -> dict[str, Any]:
-    outcome = _outcome(rows)
+def _limit(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _result(
+    rows: list[dict[str, Any]],
+    frame: "pd.DataFrame",
+    suite: Suite,
+    about: About,
+    split: quarantine.Split | None = None,
+) -> dict[str, Any]:
+    outcome, many = _outcome(rows), len(split.aside) if split else 0
+    share = {"rows": many, "ratio": round(many / (len(frame) + many), 6)} if split else {}
     return {
         "format_version": FORMAT_VERSION,
         "model": about.model,
@@ -202,10 +242,11 @@ def _result(rows: list[dict[str, Any]], count: int, suite: Suite, about: About) 
         "rows_sha256": about.rows_sha256,
         "suite_sha256": suite.sha256,
         "suite": suite.name,
-        "rows": count,
-        "outcome": outcome,
-        "sentence": phrases.sentence(outcome, rows, count),
+        "rows": len(frame),
+        "outcome": WARN if split and outcome == PASS else outcome,
+        "sentence": phrases.sentence(outcome, rows, len(frame)) + phrases.aside(many, len(frame) + many),
         "expectations": rows,
+        **({"quarantined": share} if split else {}),
     }
 
 

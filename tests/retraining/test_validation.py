@@ -107,12 +107,12 @@ def test_an_expectation_that_raises_has_failed():
 
 
 def test_an_exception_outside_great_expectations_own_care_has_failed(monkeypatch):
-    from great_expectations.datasource.fluent.interfaces import Batch
+    from great_expectations.validator.validator import Validator
 
     def broken(*_, **__):
         raise OSError("disk on fire")
 
-    monkeypatch.setattr(Batch, "validate", broken)
+    monkeypatch.setattr(Validator, "graph_validate", broken)
     found = run(FRAME, ("critical", NULLS, {"column": "b"}))
     assert found.outcome == "fail"
     assert found.result["expectations"][0]["observed"] == "OSError: disk on fire"

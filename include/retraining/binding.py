@@ -1,0 +1,144 @@
+"""Pure: what an expectation leaves open becomes a limit: the interval's bounds, and what earlier intervals showed."""
+
+import hashlib
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from include.retraining.errors import SpecError
+from include.retraining.expectations import RECENT, WEEKDAY, Suite
+from include.retraining.windows import Interval
+
+PARAMETER = "$PARAMETER"
+"""How Great Expectations itself writes an argument that is only known when it is judged."""
+NEEDED = 3
+"""Fewer earlier intervals than this say nothing about what is usual."""
+ANYTHING = {"min_value": -1e300}
+"""The limit of what is only measured, so that later intervals have something to compare with."""
+MOST = {WEEKDAY: 8, RECENT: 28}
+SPREADS = 3 * 1.4826
+"""So many standard deviations, told by the median absolute deviation, are usual whatever the tolerance says."""
+NAMES = {WEEKDAY: "the same weekday", RECENT: "recent intervals"}
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What an earlier interval showed: each expectation's observed number, by the expectation's id."""
+
+    interval: Interval
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An expectation whose limits are known, or that is only measured, with the words why."""
+
+    id: str
+    """What names it from interval to interval."""
+    expectation: dict[str, Any]
+    usual: str = ""
+    """Where its limits come from, in words; empty where the suite names them."""
+    obstacle: str = ""
+
+
+def identity(expectation: Mapping[str, Any]) -> str:
+    """Return 12 hex digits that name an expectation from interval to interval, whatever its severity and notes."""
+    named = [expectation[name] for name in ("type", "kwargs", "on")]
+    named.append(expectation.get("relative_to"))
+    return hashlib.sha256(json.dumps(named, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def bind(suite: Suite, interval: Interval, timezone: str, earlier: Sequence[Earlier]) -> list[Bound]:
+    """Return each expectation of a suite with the limits that hold for one interval.
+
+    Parameters
+    ----------
+    suite : Suite
+    interval : Interval
+    timezone : str
+        Where weekdays are read off the calendar.
+    earlier : sequence of Earlier
+        Intervals before this one that were validated, oldest first.
+
+    Raises
+    ------
+    SpecError
+        An expectation asks for a parameter that there is not.
+    """
+    known = parameters(interval)
+    filled = [{**one, "kwargs": _filled(one["kwargs"], known, one["type"])} for one in suite.expectations]
+    named = zip(suite.expectations, filled, strict=True)
+    return [
+        _relative(given, one, interval, timezone, earlier) if one.get("relative_to") else Bound(identity(given), one)
+        for given, one in named
+    ]
+
+
+def parameters(interval: Interval) -> dict[str, Any]:
+    """Return what ``{"$PARAMETER": name}`` may ask for in a suite's arguments."""
+    return {"interval_start": interval.start.isoformat(), "interval_end": interval.end.isoformat()} | {
+        f"interval_{share}": _part(interval, share) for share in (25, 50, 75)
+    }
+
+
+def _part(interval: Interval, share: int) -> str:
+    """Return the moment at which so many hundredths of an interval have passed."""
+    passed: timedelta = (interval.end - interval.start) * share / 100
+    return (interval.start + passed).isoformat()
+
+
+def _filled(kwargs: Mapping[str, Any], known: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    asked = {name: value[PARAMETER] for name, value in kwargs.items() if isinstance(value, dict) and PARAMETER in value}
+    if unknown := sorted(set(map(str, asked.values())) - set(known)):
+        raise SpecError(f"{kind} asks for the parameters {unknown}; there are {sorted(known)}. Mend the suite.")
+    return {**kwargs, **{name: known[wanted] for name, wanted in asked.items()}}
+
+
+def _relative(
+    given: Mapping[str, Any], filled: dict[str, Any], interval: Interval, timezone: str, earlier: Sequence[Earlier]
+) -> Bound:
+    """Put limits around the median of what earlier intervals showed, where the arguments leave them open."""
+    kind = str(given["relative_to"])
+    alike = [one for one in earlier if kind == RECENT or is_same_weekday(one.interval, interval, timezone)]
+    name = identity(given)
+    seen = [one.numbers[name] for one in alike if name in one.numbers][-MOST[kind] :]
+    if len(seen) < NEEDED:
+        obstacle = f"not judged: {len(seen)} earlier of {NAMES[kind]}, {NEEDED} are needed"
+        return Bound(name, {**filled, "kwargs": {**ANYTHING, **filled["kwargs"]}}, obstacle=obstacle)
+    middle, low, high = usual(seen, float(given["tolerance"]))
+    limits = {"min_value": low, "max_value": high, **filled["kwargs"]}
+    told = f"{given['tolerance']:.0%} around {middle:,.6g}, the median of {len(seen)} earlier of {NAMES[kind]}"
+    return Bound(name, {**filled, "kwargs": limits}, usual=told)
+
+
+def usual(seen: Sequence[float], tolerance: float) -> tuple[float, float, float]:
+    """Return the median of earlier numbers and the limits around it.
+
+    Parameters
+    ----------
+    seen : sequence of float
+        At least one.
+    tolerance : float
+        Share of the median that it may differ, 0 to 1; never less than the numbers' own spread.
+
+    >>> usual([90, 100, 110], 0.3)
+    (100, 55.522, 144.478)
+    """
+    middle = statistics.median(seen)
+    spread = statistics.median(abs(one - middle) for one in seen)
+    width = max(tolerance * abs(middle), SPREADS * spread)
+    return middle, round(middle - width, 9), round(middle + width, 9)
+
+
+def is_same_weekday(one: Interval, other: Interval, timezone: str) -> bool:
+    """Return whether two intervals begin on the same weekday at the same time on the clock of a time zone."""
+    return _slot(one.start, timezone) == _slot(other.start, timezone)
+
+
+def _slot(moment: datetime, timezone: str) -> tuple[int, int, int]:
+    local = moment.astimezone(ZoneInfo(timezone))
+    return local.weekday(), local.hour, local.minute

@@ -1,0 +1,81 @@
+"""Pure: columns that no snapshot has but an expectation can be about: is a row new, and does a feature tell the label.
+
+Great Expectations judges one table at a time and no row against another table, so what needs two becomes a column.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from include.retraining import labelling
+from include.retraining.default_expectations import NEW_ROW, TELLTALE
+from include.retraining.spec import ModelSpec
+
+FEWEST = 20
+"""So many labels of each class are needed: among fewer, a feature may tell them apart by chance."""
+TELLING = 0.999
+"""Share of pairs of labels (or of rows) that a feature orders (or names) rightly; 1 tells every label."""
+ROWS_PER_VALUE = 10
+"""A category that names single rows tells each label without meaning anything."""
+
+
+def new_rows(rows: pd.DataFrame, before: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    """Return one column, shape (n_rows,): 1.0 where a row was not there the interval before, 0.0 where it was.
+
+    Time is left aside, and so is what is the same in all rows: a delivery that comes again comes under a new date.
+    """
+    told = [name for name in spec.stored if name != spec.time_column and name in before and _varies(rows[name])]
+    if not told:
+        return pd.DataFrame({NEW_ROW: np.ones(len(rows))})
+    known = pd.util.hash_pandas_object(before[told].astype("str"), index=False)
+    found = pd.util.hash_pandas_object(rows[told].astype("str"), index=False)
+    return pd.DataFrame({NEW_ROW: (~found.isin(known)).astype("float64").to_numpy()})
+
+
+def _varies(values: pd.Series) -> bool:
+    return bool(len(values)) and not (values.isna().all() or (values == values.iloc[0]).all())
+
+
+def telltales(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    """Return one row a feature: its name where it alone tells the label of every row, else nothing."""
+    known = labels[labels["status"] == labelling.KNOWN].drop_duplicates(list(spec.key_columns))
+    joined = rows.merge(known[[*spec.key_columns, spec.label]], on=list(spec.key_columns), how="inner")
+    named = set(_telling(joined, spec)) if _is_enough(joined[spec.label]) else set()
+    return pd.DataFrame({TELLTALE: [name if name in named else None for name in spec.features]}, dtype="str")
+
+
+def _is_enough(labels: pd.Series) -> bool:
+    return labels.nunique() == 2 and int(labels.value_counts().min()) >= FEWEST
+
+
+def _telling(joined: pd.DataFrame, spec: ModelSpec) -> Iterator[str]:
+    labels = joined[spec.label].to_numpy() == joined[spec.label].max()
+    for name in spec.features:
+        values = joined[name]
+        is_number = name in spec.numeric and pd.api.types.is_numeric_dtype(values)
+        told = [_ordered(values.isna(), labels), _ordered(values, labels) if is_number else _named(values, labels)]
+        if max(told) >= TELLING:
+            yield name
+
+
+def _ordered(values: pd.Series, labels: np.ndarray) -> float:
+    """Return the share of pairs of unlike labels that values order alike, or all unlike, 0.5 to 1.
+
+    The area under the ROC curve by ranks (Hanley and McNeil, Radiology 143, 1982), ties counted as half.
+    """
+    here = values.notna().to_numpy()
+    ranks, late = values[here].rank().to_numpy(), labels[here]
+    many = int(late.sum())
+    if min(many, len(late) - many) < FEWEST:
+        return 0.5
+    area = (ranks[late].sum() - many * (many + 1) / 2) / (many * (len(late) - many))
+    return float(max(area, 1 - area))
+
+
+def _named(values: pd.Series, labels: np.ndarray) -> float:
+    """Return the share of rows whose label is their category's commoner one, where categories are not row names."""
+    shares = pd.Series(labels).groupby(values.astype("str").to_numpy()).agg(["sum", "count"])
+    if len(shares) > len(labels) / ROWS_PER_VALUE:
+        return 0.5
+    return float(np.maximum(shares["sum"], shares["count"] - shares["sum"]).sum() / len(labels))

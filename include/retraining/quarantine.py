@@ -1,0 +1,67 @@
+"""Sets aside, with the reason, the few rows that break critical expectations on single rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from include.retraining import judging
+from include.retraining.expectations import CRITICAL, Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POSITION, REASON = "position", "reason"
+"""What a quarantine adds to the columns of the rows: their number in the snapshot, and why they are there."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows apart: those that go on, and those that are set aside with a reason each."""
+
+    kept: "pd.DataFrame"
+    aside: "pd.DataFrame"
+
+
+def split(frame: "pd.DataFrame", suite: Suite, rows: Sequence[dict[str, Any]], ratio: float) -> Split | None:
+    """Return a frame without the rows that broke critical expectations, if those were few enough.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    suite : Suite
+        What was judged on the frame; all limits are known.
+    rows : sequence of dict
+        What was found, one per expectation and in their order.
+    ratio : float
+        The largest share of rows that may be set aside, 0 to below 1.
+
+    Returns
+    -------
+    Split or None
+        None if nothing critical failed, if something failed that is not about single rows, or for too many rows.
+    """
+    broken = [pair for pair in zip(suite.expectations, rows, strict=True) if _is_broken(pair[1])]
+    if not broken or not all(row["unexpected_count"] for _, row in broken):
+        return None
+    if max(row["unexpected_count"] for _, row in broken) > ratio * len(frame):
+        return None
+    reasons = _reasons(frame, Suite(suite.name, tuple(one for one, _ in broken), suite.on), [row for _, row in broken])
+    if not reasons or len(reasons) > ratio * len(frame):
+        return None
+    whole, places = frame.reset_index(drop=True), sorted(reasons)
+    aside = whole.iloc[places].reset_index(drop=True)
+    aside[POSITION], aside[REASON] = places, [reasons[place] for place in places]
+    return Split(whole.drop(index=places).reset_index(drop=True), aside)
+
+
+def _is_broken(row: dict[str, Any]) -> bool:
+    return row["severity"] == CRITICAL and not row["success"]
+
+
+def _reasons(frame: "pd.DataFrame", suite: Suite, rows: Sequence[dict[str, Any]]) -> dict[int, str]:
+    """Return why each row has to go, by its position."""
+    reasons: dict[int, list[str]] = {}
+    for found, row in zip(judging.unexpected_rows(frame, suite), rows, strict=True):
+        for place in found:
+            reasons.setdefault(place, []).append(f"{row['column']}: {row['limit']}" if row["column"] else row["limit"])
+    return {place: "; ".join(told) for place, told in reasons.items()}
