@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import log, memory, transfer
+from bench import log, memory, transfer, validating
 from demo import services
 
 
@@ -16,6 +16,7 @@ def main() -> int:
             log.report(folder / "log", server)
             transfer.report(server)
             memory.report(folder / "memory", server)
+        validating.report(folder / "validating")
     return 0
 
 

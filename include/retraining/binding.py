@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from include.retraining.windows import Interval
 
 PARAMETER = "$PARAMETER"
 """How Great Expectations itself writes an argument that is only known when it is judged."""
+PERCENT = re.compile(r"interval_(100|[1-9]?[0-9])")
 NEEDED = 3
 """Fewer earlier intervals than this say nothing about what is usual."""
 ANYTHING = {"min_value": -1e300}
@@ -69,8 +71,7 @@ def bind(suite: Suite, interval: Interval, timezone: str, earlier: Sequence[Earl
     SpecError
         An expectation asks for a parameter that there is not.
     """
-    known = parameters(interval)
-    filled = [{**one, "kwargs": _filled(one["kwargs"], known, one["type"])} for one in suite.expectations]
+    filled = [{**one, "kwargs": _filled(one["kwargs"], interval, one["type"])} for one in suite.expectations]
     named = zip(suite.expectations, filled, strict=True)
     return [
         _relative(given, one, interval, timezone, earlier) if one.get("relative_to") else Bound(identity(given), one)
@@ -78,24 +79,21 @@ def bind(suite: Suite, interval: Interval, timezone: str, earlier: Sequence[Earl
     ]
 
 
-def parameters(interval: Interval) -> dict[str, Any]:
-    """Return what ``{"$PARAMETER": name}`` may ask for in a suite's arguments."""
-    return {"interval_start": interval.start.isoformat(), "interval_end": interval.end.isoformat()} | {
-        f"interval_{share}": _part(interval, share) for share in (25, 50, 75)
-    }
-
-
-def _part(interval: Interval, share: int) -> str:
-    """Return the moment at which so many hundredths of an interval have passed."""
-    passed: timedelta = (interval.end - interval.start) * share / 100
-    return (interval.start + passed).isoformat()
-
-
-def _filled(kwargs: Mapping[str, Any], known: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _filled(kwargs: Mapping[str, Any], interval: Interval, kind: str) -> dict[str, Any]:
     asked = {name: value[PARAMETER] for name, value in kwargs.items() if isinstance(value, dict) and PARAMETER in value}
-    if unknown := sorted(set(map(str, asked.values())) - set(known)):
-        raise SpecError(f"{kind} asks for the parameters {unknown}; there are {sorted(known)}. Mend the suite.")
-    return {**kwargs, **{name: known[wanted] for name, wanted in asked.items()}}
+    return {**kwargs, **{name: _moment(interval, str(wanted), kind) for name, wanted in asked.items()}}
+
+
+def _moment(interval: Interval, wanted: str, kind: str) -> str:
+    """Return the moment that a parameter of a suite means: ``interval_0`` is the start, ``interval_100`` the end."""
+    percent = PERCENT.fullmatch({"interval_start": "interval_0", "interval_end": "interval_100"}.get(wanted, wanted))
+    if percent is None:
+        raise SpecError(
+            f"{kind} asks for the parameter {wanted!r}; there are interval_start, interval_end and interval_0 to "
+            "interval_100, the moment when so many hundredths of the interval have passed. Mend the suite."
+        )
+    passed: timedelta = (interval.end - interval.start) * int(percent[1]) / 100
+    return (interval.start + passed).isoformat()
 
 
 def _relative(

@@ -9,7 +9,7 @@ from include.retraining.policies import OFF
 from include.retraining.spec import ModelSpec
 
 NEW_ROW = "rows that the interval before did not have"
-"""A derived column: 1 where a row is new, 0 where the interval before had it already, but for key and time."""
+"""A derived column: 1 where a row is new, 0 where the interval before had it already under another time."""
 TELLTALE = "features that tell the label"
 """A derived column: one row a feature, its name where it gives the label away."""
 
@@ -51,7 +51,7 @@ def of_snapshot(spec: ModelSpec) -> Iterator[dict[str, Any]]:
         policy.repeated,
         "expect_column_mean_to_be_between",
         {"column": NEW_ROW, "max_value": 1},
-        "As many rows are new as usual, key and time aside. Far fewer: yesterday's delivery came again.",
+        "As many rows are new as usual, times aside. Far fewer: the delivery of the interval before came again.",
         relative_to=RECENT,
         tolerance=0.5,
         derived=True,

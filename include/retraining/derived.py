@@ -3,7 +3,7 @@
 Great Expectations judges one table at a time and no row against another table, so what needs two becomes a column.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -23,14 +23,22 @@ ROWS_PER_VALUE = 10
 def new_rows(rows: pd.DataFrame, before: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     """Return one column, shape (n_rows,): 1.0 where a row was not there the interval before, 0.0 where it was.
 
-    Time is left aside, and so is what is the same in all rows: a delivery that comes again comes under a new date.
+    A row is known by its keys and observed columns, which a query passes on as they are; only where there are none by
+    its features. Time is left aside, and so is what is the same in all rows: a delivery that comes again comes under
+    a new date.
     """
-    told = [name for name in spec.stored if name != spec.time_column and name in before and _varies(rows[name])]
+    told = _telling_apart(rows, before, (*spec.key_columns, *spec.observed), spec)
+    told = told or _telling_apart(rows, before, spec.features, spec)
     if not told:
         return pd.DataFrame({NEW_ROW: np.ones(len(rows))})
     known = pd.util.hash_pandas_object(before[told].astype("str"), index=False)
     found = pd.util.hash_pandas_object(rows[told].astype("str"), index=False)
     return pd.DataFrame({NEW_ROW: (~found.isin(known)).astype("float64").to_numpy()})
+
+
+def _telling_apart(rows: pd.DataFrame, before: pd.DataFrame, columns: Iterable[str], spec: ModelSpec) -> list[str]:
+    there = [name for name in columns if name in rows and name in before and name != spec.time_column]
+    return [name for name in there if _varies(rows[name])]
 
 
 def _varies(values: pd.Series) -> bool:

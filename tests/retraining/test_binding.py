@@ -38,14 +38,24 @@ class TestParameters:
             "column": "sent_at", "min_value": "2024-01-01T00:00:00+00:00", "max_value": 7,
         }  # fmt: skip
 
-    def test_so_can_parts_of_it_on_a_day_of_23_hours(self):
+    @pytest.mark.parametrize(
+        ("asked", "moment"),
+        [
+            ("interval_0", "2013-03-10T05:00:00+00:00"),
+            ("interval_75", "2013-03-10T22:15:00+00:00"),
+            ("interval_end", "2013-03-11T04:00:00+00:00"),
+        ],
+    )
+    def test_so_can_parts_of_it_on_a_day_of_23_hours(self, asked, moment):
         day = Interval(datetime(2013, 3, 10, 5, tzinfo=UTC), datetime(2013, 3, 11, 4, tzinfo=UTC))
-        assert binding.parameters(day)["interval_75"] == "2013-03-10T22:15:00+00:00"
-        assert binding.parameters(day)["interval_end"] == "2013-03-11T04:00:00+00:00"
+        one = expectation("expect_column_max_to_be_between", column="sent_at", min_value={"$PARAMETER": asked})
+        (found,) = binding.bind(Suite("parcels", (one,)), day, NEW_YORK, [])
+        assert found.expectation["kwargs"]["min_value"] == moment
 
-    def test_what_there_is_not_is_refused_with_what_there_is(self):
-        wrong = expectation("expect_column_max_to_be_between", column="sent_at", min_value={"$PARAMETER": "now"})
-        with pytest.raises(SpecError, match=r"asks for the parameters \['now'\]; there are \['interval_25'.*Mend"):
+    @pytest.mark.parametrize("asked", ["now", "interval_101", "interval_-1", "interval_05"])
+    def test_what_there_is_not_is_refused_with_what_there_is(self, asked):
+        wrong = expectation("expect_column_max_to_be_between", column="sent_at", min_value={"$PARAMETER": asked})
+        with pytest.raises(SpecError, match=rf"asks for the parameter '{asked}'; there are interval_start, .* Mend"):
             bound(wrong, 0, [])
 
 
