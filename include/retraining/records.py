@@ -106,10 +106,24 @@ def _inputs_key(model: str, run_id: str, hinted: str) -> str:
 
 
 def read_inputs(store: Store, key: str) -> Inputs:
-    """Return what a run works on; raises IntegrityError for a newer format."""
+    """Return what a run works on; raises IntegrityError for a newer format, and where something is missing in it."""
     content = read(store, key, lambda data: signing.unseal(data, key))
     check_format(content, FORMAT_VERSION, key)
+    if not _is_whole(content):
+        raise IntegrityError(f"{key} does not say what the run works on. Restore the original.", "format")
     return Inputs(key, content)
+
+
+def _is_whole(content: dict[str, Any]) -> bool:
+    """Return whether inputs hold what their readers rely on."""
+    try:
+        keys.parse_stamp(content["as_of"])
+        for span in (content["interval"]["span"], *content["window"]["training"], *content["window"]["holdout"]):
+            keys.parse_span(span)
+        pinned = [Frozen(**one) for part in ("snapshots", "labels") for one in content[part].values()]
+        return all(isinstance(one, str) for one in (content["run"], *(one.key for one in pinned)))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
 
 
 def read_sections(store: Store, prefix: str) -> dict[str, Any]:
@@ -228,4 +242,6 @@ def _sections(store: Store, prefix: str, number: int) -> dict[str, Any]:
     key = keys.record(prefix, number)
     content = read(store, key, lambda data: signing.unseal(data, key))
     check_format(content, FORMAT_VERSION, key)
+    if not isinstance(content.get("sections"), dict):
+        raise IntegrityError(f"{key} has no sections, so it tells nothing. Restore the original.", "format")
     return dict(content["sections"])

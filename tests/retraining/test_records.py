@@ -68,6 +68,20 @@ def test_inputs_that_this_release_does_not_know_are_refused(store, data, message
         records.read_inputs(store, KEY)
 
 
+@pytest.mark.parametrize("field", ["run", "as_of", "interval", "window", "snapshots", "labels"])
+@pytest.mark.parametrize("value", [None, {"a": 1}, [["x"]], 7], ids=["none", "object", "list", "number"])
+def test_a_sound_seal_around_inputs_that_say_too_little_is_refused(store, field, value):
+    store.put(KEY, signing.seal({"format_version": 1, **CONTENT, field: value}))
+    with pytest.raises(IntegrityError, match=r"inputs.json does not say what the run works on.*check: format"):
+        records.read_inputs(store, KEY)
+
+
+def test_a_sound_seal_around_no_sections_is_refused(store):
+    store.put(keys.record(PREFIX, 1), signing.seal({"format_version": 1}))
+    with pytest.raises(IntegrityError, match=r"record-1.json has no sections.*check: format"):
+        records.read_sections(store, PREFIX)
+
+
 def test_missing_inputs_are_told(store):
     with pytest.raises(ObjectMissing, match=r"inputs.json"):
         records.read_inputs(store, KEY)
