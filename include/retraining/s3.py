@@ -137,7 +137,7 @@ class S3Store:
                     return held
                 time.sleep(BACKOFF_S * 2**attempt * (1 + secrets.randbelow(100) / 100))
             else:
-                self._encryption.confirm(answer, key)
+                self._confirm_new(answer, key)
                 return True
         raise Unavailable(f"No clear answer to {ATTEMPTS} conditional writes of {key} in {self._where}. Try again.")
 
@@ -184,8 +184,23 @@ class S3Store:
         with contextlib.ExitStack() as opened:
             body = data if isinstance(data, bytes) else opened.enter_context(data.open("rb"))
             return client.put_object(
-                Bucket=self._bucket, Key=key, Body=body, ContentMD5=checksum, **self._encryption.asked(), **condition
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentMD5=checksum,
+                **self._encryption.asked(),
+                **self._encryption.mark(),
+                **condition,
             )
+
+    def _confirm_new(self, answer: Any, key: str) -> None:
+        """Refuse what was just made without encryption, and take it away: nobody may find it done."""
+        try:
+            self._encryption.confirm(answer, key)
+        except StoreUnsafe:
+            with contextlib.suppress(RetrainingError):  # the next try refuses it by its mark
+                self.delete(key)
+            raise
 
     def _holds(self, key: str, data: Payload, is_ours: bool) -> bool | None:
         """Return whether the key holds these bytes, or None if nothing lies there."""
@@ -201,7 +216,8 @@ class S3Store:
         with self._failures(key), Path(os.devnull).open("wb") as nowhere:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
             is_same = copy_hashed(answer["Body"].iter_chunks(CHUNK_BYTES), nowhere, key) == digest
-        if is_same and is_ours:  # the answer to the write was lost, so this one has to confirm
+        # The answer to our write was lost, or an earlier try was refused: this one has to confirm.
+        if is_same and (is_ours or self._encryption.is_marked(answer)):
             self._encryption.confirm(answer, key)
         return is_same
 
