@@ -1,15 +1,13 @@
 """What has to hold of each kind of object: every hash, signature, seal and chain link, and what one says of another."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
-from include.retraining import collecting, keys, records, retention, signing, snapshots, validation
+from include.retraining import collecting, fetching, keys, records, retention, signing, snapshots, validation
 from include.retraining.challengers import CANDIDATE
-from include.retraining.errors import IntegrityError, ObjectMissing
+from include.retraining.errors import IntegrityError
 from include.retraining.findings import (
     FEWER_LIVE,
     REPAIRS,
@@ -258,16 +256,6 @@ def _check_file(registry: Registry, version: str, name: str) -> None:
 
 
 def _check_bytes(store: Store, key: str, expected: dict[str, Any]) -> None:
-    """Check an object's size and hash on a private copy; what does not hold is read once more."""
-    with tempfile.TemporaryDirectory(prefix="retraining-") as folder:
-        path = Path(folder) / "copy"
-
-        def check() -> None:
-            signing.check_bytes((store.fetch(key, path, expected["size_bytes"]), path.stat().st_size), expected, key)
-
-        try:
-            check()
-        except ObjectMissing:
-            raise
-        except IntegrityError:
-            check()
+    """Check an object's size and hash on a private copy."""
+    with fetching.copied(store, key, expected):
+        pass
