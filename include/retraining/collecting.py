@@ -36,7 +36,7 @@ from include.retraining.windows import Interval
 FORMAT_VERSION = 1
 COLLECTION = "collection"
 LIMIT = timedelta(minutes=1)
-"""How long a sweep deletes, far less than its mark is in force; the rest comes next time."""
+"""How long a sweep deletes after its newest mark, far less than that is in force; the rest comes next time."""
 MOST_OBJECTS = 10_000
 """How many objects one sweep and its record take."""
 ALL = "all"
@@ -87,10 +87,11 @@ def collect(registry: Registry, policy: Retention, actor: str, reason: str | Non
     IntegrityError
         What is needed is not known (see ``survey``); nothing was deleted.
     """
-    store, began = registry.store, registry.store.now()
+    store = registry.store
     with holds.sweep(store, registry.model, "collect") as sweep:
         plan = survey(registry, policy)
         chosen = list(_first(plan.freed, MOST_OBJECTS))
+        began = sweep.refresh()
         record = _announce(registry, policy, chosen, {"actor": actor, "reason": reason}) if chosen else None
         sweep.is_deleting = True
         deleted = tuple(_delete(store, chosen, began))
