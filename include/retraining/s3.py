@@ -111,7 +111,7 @@ class S3Store:
 
     def fetch(self, key: str, path: Path, limit_bytes: int | None = None) -> str:
         """Stream an object into a file and return its sha256; raises ObjectMissing."""
-        with self._failures(key), path.open("wb") as sink:
+        with self._failures(key), path.open("wb", buffering=0) as sink:
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
             with body:  # what is too long is not read to its end
                 return copy_hashed(body.iter_chunks(CHUNK_BYTES), sink, key, limit_bytes)

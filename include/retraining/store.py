@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NoReturn, Protocol, TypeVar
 
-from include.retraining.errors import IntegrityError, ObjectMissing
+from include.retraining.errors import IntegrityError, ObjectMissing, Unavailable
 
 CHUNK_BYTES = 1 << 20
 T = TypeVar("T")
@@ -89,8 +89,20 @@ def copy_hashed(chunks: Iterator[bytes], sink: BinaryIO, what: str, limit_bytes:
         if limit_bytes is not None and size > limit_bytes:
             raise IntegrityError(f"{what} has more than the {limit_bytes} bytes that its manifest says.", "size")
         digest.update(chunk)
-        sink.write(chunk)
+        _write(sink, chunk, what)
     return digest.hexdigest()
+
+
+def _write(sink: BinaryIO, chunk: bytes, what: str) -> None:
+    """Write to a file of our own; a full disk here must not be taken for a store that does not answer."""
+    try:
+        left = memoryview(chunk)
+        while left:
+            left = left[sink.write(left) :]
+    except OSError as error:
+        raise Unavailable(
+            f"{what} cannot be copied to {sink.name} of this machine: {error.strerror}. Free space, or set TMPDIR."
+        ) from error
 
 
 def chunks_of(data: Payload) -> Iterator[bytes]:
