@@ -1,6 +1,7 @@
 """Copies one object to a private file, whose size and hash are checked there: memory stays flat, whatever its size."""
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ from include.retraining import signing
 from include.retraining.errors import IntegrityError, ObjectMissing
 from include.retraining.store import Store
 
-PRIVATE = "retraining-"
+PRIVATE = "retraining-copy-"
 """How the temporary folders of private copies begin."""
+LEFT_AFTER_S = 24 * 3600
 COPY = "copy"
 
 
@@ -34,6 +36,7 @@ def copied(store: Store, key: str, expected: dict[str, Any]) -> Iterator[Path]:
         What lies there is missing, or of another size or hash.
     """
     with tempfile.TemporaryDirectory(prefix=PRIVATE) as folder:
+        _clear_up(Path(folder))
         path = Path(folder) / COPY
         try:
             _copy(store, key, path, expected)
@@ -42,6 +45,14 @@ def copied(store: Store, key: str, expected: dict[str, Any]) -> Iterator[Path]:
         except IntegrityError:
             _copy(store, key, path, expected)
         yield path
+
+
+def _clear_up(new: Path) -> None:
+    """Remove the copies of processes that were killed, by the disk's own clock: no download goes on for a day."""
+    for left in new.parent.glob(f"{PRIVATE}*"):
+        with contextlib.suppress(OSError):  # another process may be quicker, or it is another user's
+            if new.stat().st_mtime - left.lstat().st_mtime > LEFT_AFTER_S:
+                shutil.rmtree(left)
 
 
 def _copy(store: Store, key: str, path: Path, expected: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """A private copy is what the manifest says, or there is none; whatever its size, it is never in memory."""
 
+import os
 import tempfile
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -68,6 +70,18 @@ def test_a_byte_that_flips_on_its_way_is_read_once_more(store):
     with fetching.copied(flipping, "m/a", said(b"bytes")) as path:
         assert path.read_bytes() == b"bytes"
     assert flipping.downloads == 2
+
+
+def test_what_a_killed_process_left_goes_a_day_later(store, private):
+    store.put("m/a", b"bytes")
+    for name, hours in ((f"{fetching.PRIVATE}old", 25), (f"{fetching.PRIVATE}young", 23), ("another", 25)):
+        (private / name).mkdir()
+        (private / name / fetching.COPY).write_bytes(b"model")
+        moment = time.time() - hours * 3600
+        os.utime(private / name, (moment, moment))
+    with fetching.copied(store, "m/a", said(b"bytes")):
+        pass
+    assert {one.name for one in private.iterdir()} == {f"{fetching.PRIVATE}young", "another"}
 
 
 def test_a_large_object_is_never_in_memory(store):
