@@ -32,6 +32,8 @@ class State:
     """Version that is live, None before the first."""
     is_behind: bool = False
     """Whether the as-of is not after the champion's training end: the clock is not turned back."""
+    is_overtaken: bool = False
+    """Whether the as-of is before the champion took effect: who was live since then does not change."""
     age_intervals: int | None = None
     """Intervals since the last challenger was trained."""
     recent_losses: Sequence[float] = ()
@@ -102,6 +104,8 @@ def _too_little(state: State, _: DecisionPolicy, __: dict[str, Any]) -> Found:
 def _behind(state: State, _: DecisionPolicy, __: dict[str, Any]) -> Found:
     if state.is_behind:
         return INSUFFICIENT, f"The as-of is not after the training window of champion {state.champion}."
+    if state.is_overtaken:
+        return INSUFFICIENT, f"The as-of is before champion {state.champion} took effect; what served since stays told."
     return None
 
 

@@ -63,6 +63,7 @@ def decide(desk: Desk) -> dict[str, Any]:
         required_holdout=required_holdout(desk),
         champion=head.version if head else None,
         is_behind=trained_until is not None and as_of <= trained_until,
+        is_overtaken=head is not None and as_of < head.effective_from,
         age_intervals=_age(desk, head.effective_from) if head else None,
         recent_losses=evaluation["recent_losses"] if is_of_head else [],
         reference_losses=evaluation["reference_losses"] if is_of_head else [],

@@ -2,7 +2,13 @@
 
 import pytest
 
-from include.retraining import outcome
+from include.retraining import challengers, outcome
+from include.retraining.outcome import Desk
+from include.retraining.registry import Registry
+from tests.retraining import desks, toy
+
+SPEC = toy.spec()
+FRAMES = [toy.rows(number) for number in range(11)]
 
 DECIDED = {"decision": {"answer": "retrain", "sentences": ["One is due every 14.", "Candidates are trained."]}}
 WON = {**DECIDED, "challenger": {"version": "v2"}, "verdict": {"answer": "win", "reasons": ["Clearly better."]}}
@@ -52,3 +58,42 @@ def test_the_answer(sections, failed, answer):
 )
 def test_the_two_sentences(sections, failed, is_dry, sentences):
     assert outcome._sentences(sections, failed, is_dry) == sentences
+
+
+@pytest.fixture
+def registry(store, keyring) -> Registry:
+    """Return an empty registry in a folder."""
+    return Registry(store, keyring, "parcels")
+
+
+def pinned(registry: Registry, frames: list, **changes) -> Desk:
+    """Return the desk of a run whose rows were validated."""
+    found = Desk(SPEC, registry, toy.pin(registry.store, registry.keyring, SPEC, frames, **changes))
+    found.write("validation", toy.PASSED)
+    return found
+
+
+def trained(desk: Desk) -> Desk:
+    """Train and select as a run does."""
+    names = [candidate.name for candidate in SPEC.candidates[:1]]
+    versions = [challengers.train(desk.registry, SPEC, desk.inputs, toy.PASSED, name) for name in names]
+    desk.write("challenger", challengers.select(desk.registry, SPEC, desk.inputs, toy.PASSED, versions))
+    return desk
+
+
+def champion(registry: Registry) -> str:
+    """Let a first run promote what it trained."""
+    desk = trained(pinned(registry, FRAMES[:8], run="first"))
+    desk.write("verdict", outcome.compare(desk))
+    return str(outcome.promote(desk)["version"])
+
+
+@pytest.mark.parametrize(("days", "answer"), [(-1, "retrain"), (0, "retrain"), (1, "insufficient data")])
+def test_a_run_whose_as_of_is_before_the_champion_took_effect_does_not_turn_the_clock_back(registry, days, answer):
+    """The champion was rolled back to, so it is trained on old rows and yet took effect late."""
+    version = champion(registry)
+    desks.register(registry, "20240201-00000000000b")
+    registry.promote("20240201-00000000000b", 1, toy.day(9).end, desks.promotion("second"))
+    registry.roll_back(version, 2, toy.day(10).end + days * toy.DAY, desks.promotion("third"))
+    late = pinned(registry, FRAMES, base=3, run="late", force_retrain=True)
+    assert outcome.decide(late)["answer"] == answer

@@ -46,7 +46,8 @@ def promote(desk: Registry, version: str, day: int) -> Entry:
 
 def served(desk: Registry, *versions: str) -> None:
     """Register versions and promote them one day after the other, from day 6 on."""
-    for place, version in enumerate(versions):
+    head = desk.head()
+    for place, version in enumerate(versions, head.number if head else 0):
         register(desk, version)
         promote(desk, version, 6 + place)
 
