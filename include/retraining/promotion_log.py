@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.retraining import keys, signing
+from include.retraining import inventory, keys, signing
 from include.retraining.errors import BadInput, IntegrityError, ObjectMissing, PromotionConflict
 from include.retraining.signing import Keyring
 from include.retraining.store import Store, read
@@ -79,7 +79,7 @@ class PromotionLog:
     def log(self) -> list[Entry]:
         """Return the whole log, oldest first, its hash chain checked; raises IntegrityError where a link is broken."""
         entries: list[Entry] = []
-        listed = sum(1 for _ in self.store.list(keys.promotions(self.model)))
+        listed = sum(1 for _ in inventory.placed(self.model, self.store.list(keys.promotions(self.model))))
         told = max(listed, self._hint())  # asked before reading: a promotion that lands meanwhile is no gap
         while found := self.entry(len(entries) + 1):
             previous = entries[-1].sha256 if entries else None
