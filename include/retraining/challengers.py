@@ -155,7 +155,7 @@ def _candidate_file(desk: Registry, manifest: dict[str, Any], name: str) -> byte
         signing.check_bytes((signing.sha256(data), len(data)), manifest["files"][name], key)
         return data
 
-    return read(desk.store, key, checked)
+    return read(desk.store, key, checked, manifest["files"][name]["size_bytes"])
 
 
 def _candidate(desk: Registry, version: str) -> dict[str, Any]:

@@ -209,11 +209,11 @@ def test_a_promotion_that_lands_while_the_log_is_read_is_no_gap(desk, tmp_path, 
     class Busy(FolderStore):
         asked = 0
 
-        def get(self, key: str) -> bytes:
+        def get(self, key: str, *limit: int) -> bytes:
             self.asked += 1
             if self.asked == turn:
                 desk.promote(later, 2, LATER, promotion("theirs"))
-            return super().get(key)
+            return super().get(key, *limit)
 
     numbers = [entry.number for entry in replace(desk, store=Busy(tmp_path / "store")).log()]
     assert numbers in ([1, 2], [1, 2, 3])
@@ -260,3 +260,28 @@ def test_a_version_that_is_not_registered_cannot_be_promoted(desk):
     with pytest.raises(ObjectMissing, match=r"no object parcels/versions/20240201-00000000000b/manifest.json"):
         desk.promote("20240201-00000000000b", 0, AS_OF, promotion())
     assert desk.log() == []
+
+
+@pytest.mark.parametrize("key", [keys.champion_hint("parcels"), keys.promotion("parcels", 3)])
+def test_an_object_beyond_all_measure_is_not_held_in_memory(desk, tmp_path, key):
+    """A hint is a cache and is searched without; an entry is refused."""
+    promoted(desk, 2)
+    with (tmp_path / "store" / key).open("wb") as huge:
+        huge.truncate(1 << 40)
+    if key == keys.champion_hint("parcels"):
+        assert desk.head().number == 2
+    else:
+        with pytest.raises(
+            IntegrityError, match=r"has more than the 16777216 bytes that are the most .*Restore"
+        ) as caught:
+            desk.head()
+        assert caught.value.check == "size"
+
+
+@pytest.mark.parametrize("folder", [keys.promotions, keys.versions])
+@pytest.mark.parametrize("stray", [".DS_Store", "1.json", "notes.txt"])
+def test_what_a_desktop_left_beside_the_log_is_no_entry_and_no_version(desk, folder, stray):
+    versions = promoted(desk, 2)
+    desk.store.put(f"{folder('parcels')}{stray}", b"x")
+    assert [entry.version for entry in desk.log()] == versions == desk.versions()
+    assert desk.head().number == 2
