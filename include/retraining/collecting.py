@@ -103,7 +103,8 @@ def collect(registry: Registry, policy: Retention, actor: str, reason: str | Non
 
 def collected(registry: Registry) -> frozenset[str]:
     """Return every key that a record of a collection names; some may lie there still."""
-    found = [one.key for one in registry.store.list(keys.collections(registry.model))]
+    listed = inventory.placed(registry.model, registry.store.list(keys.collections(registry.model)))
+    found = [stored.key for _, stored in listed]
     with ThreadPoolExecutor(READERS) as readers:
         contents = readers.map(lambda key: read_record(registry, key), found)
         return frozenset(one["key"] for content in contents for one in content["objects"])

@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from include.retraining.errors import StoreUnsafe, Unavailable
-from include.retraining.store import CHUNK_BYTES, Payload, Stored, chunks_of, copy_hashed, digest_of, missing
+from include.retraining.store import (
+    CHUNK_BYTES,
+    SMALL_BYTES,
+    Payload,
+    Stored,
+    chunks_of,
+    copy_hashed,
+    digest_of,
+    limited,
+    missing,
+)
 
 TEMPORARY = ".~"
 """How the names of files begin that are no objects yet."""
@@ -30,10 +40,10 @@ class FolderStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def get(self, key: str) -> bytes:
-        """Return an object's bytes; raises ObjectMissing."""
+    def get(self, key: str, limit_bytes: int = SMALL_BYTES) -> bytes:
+        """Return an object's bytes; raises ObjectMissing, and IntegrityError beyond the limit."""
         with self._failures(key):
-            return b"".join(self._chunks(key))
+            return b"".join(limited(self._chunks(key), key, limit_bytes))
 
     def fetch(self, key: str, path: Path, limit_bytes: int | None = None) -> str:
         """Stream an object into a file and return its sha256; raises ObjectMissing."""

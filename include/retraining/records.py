@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.retraining import keys, signing
+from include.retraining import inventory, keys, signing
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.promotion_log import check_format
 from include.retraining.snapshots import READERS, Frozen
@@ -213,9 +213,11 @@ def _summary(prefix: str, sections: dict[str, Any]) -> dict[str, Any]:
 
 
 def _runs(store: Store, model: str) -> Iterator[tuple[Interval, str]]:
-    prefixes = {found.key.rpartition("/")[0] + "/" for found in store.list(keys.runs(model))}
-    for prefix in prefixes:
-        yield keys.parse_span(prefix.split("/")[2]), prefix
+    listed = inventory.placed(model, store.list(keys.runs(model)))
+    found = {stored.key.removesuffix(place.part): place.interval for place, stored in listed}
+    for prefix, interval in found.items():
+        if interval:
+            yield interval, prefix
 
 
 def _newest(store: Store, prefix: str) -> tuple[int, dict[str, Any]]:

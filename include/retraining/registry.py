@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from include.retraining import holds, keys, libraries, signing, smoke, unpickling
+from include.retraining import holds, inventory, keys, libraries, signing, smoke, unpickling
 from include.retraining.errors import BadInput, IntegrityError, ObjectMissing, Unavailable
 from include.retraining.fetching import PRIVATE, copied
 from include.retraining.probes import prove
@@ -36,12 +36,8 @@ class Registry(PromotionLog):
 
     def versions(self) -> list[str]:
         """Return the ids of all versions, oldest training window first."""
-        prefix = keys.versions(self.model)
-        return sorted(
-            found.key.removeprefix(prefix).split("/")[0]
-            for found in self.store.list(prefix)
-            if found.key.endswith(f"/{MANIFEST}")
-        )
+        listed = inventory.placed(self.model, self.store.list(keys.versions(self.model)))
+        return sorted(place.group for place, _ in listed if place.part == MANIFEST)
 
     def manifest(self, version: str) -> dict[str, Any]:
         """Return a version's verified manifest; raises IntegrityError if it is missing, unsigned or altered."""
@@ -63,6 +59,10 @@ class Registry(PromotionLog):
 
     def load_live(self, entry: Entry) -> Any:
         """Return the estimator that an entry made the champion: its manifest must be the one that was promoted."""
+        return self._load(entry.version, self.live_manifest(entry))
+
+    def live_manifest(self, entry: Entry) -> dict[str, Any]:
+        """Return the manifest of the version that an entry made the champion, if it is the one that was promoted."""
         manifest = self.manifest(entry.version)
         if signing.sha256(signing.canonical(manifest)) != entry.manifest_sha256:
             raise IntegrityError(
@@ -70,7 +70,7 @@ class Registry(PromotionLog):
                 "the champion. Restore the original.",
                 "chain",
             )
-        return self._load(entry.version, manifest)
+        return manifest
 
     @contextlib.contextmanager
     def fetched(self, version: str) -> Iterator[Path]:

@@ -23,7 +23,7 @@ from include.retraining.errors import (
     StoreUnsafe,
     Unavailable,
 )
-from include.retraining.store import CHUNK_BYTES, Payload, Stored, copy_hashed, digest_of, missing
+from include.retraining.store import CHUNK_BYTES, SMALL_BYTES, Payload, Stored, copy_hashed, digest_of, limited, missing
 
 if TYPE_CHECKING:
     from include.retraining.connections import Settings
@@ -104,10 +104,12 @@ class S3Store:
         self._proving = threading.Lock()
         self._is_proven = asked.mode == encryption.NONE
 
-    def get(self, key: str) -> bytes:
-        """Return an object's bytes; raises ObjectMissing."""
+    def get(self, key: str, limit_bytes: int = SMALL_BYTES) -> bytes:
+        """Return an object's bytes; raises ObjectMissing, and IntegrityError beyond the limit."""
         with self._failures(key):
-            return bytes(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            with body:  # what is too long is not read to its end
+                return b"".join(limited(body.iter_chunks(CHUNK_BYTES), key, limit_bytes))
 
     def fetch(self, key: str, path: Path, limit_bytes: int | None = None) -> str:
         """Stream an object into a file and return its sha256; raises ObjectMissing."""

@@ -14,6 +14,8 @@ from typing import BinaryIO, NoReturn, Protocol, TypeVar
 from include.retraining.errors import IntegrityError, ObjectMissing, Unavailable
 
 CHUNK_BYTES = 1 << 20
+SMALL_BYTES = 16 << 20
+"""What a get holds in memory at most, unless a manifest says how much there is: no JSON of ours comes near it."""
 T = TypeVar("T")
 Payload = bytes | Path
 """What is written: bytes, or a file that is streamed."""
@@ -35,8 +37,11 @@ class Store(Protocol):
     Whatever does not answer raises Unavailable: the same call may be made again.
     """
 
-    def get(self, key: str) -> bytes:
-        """Return an object's bytes; raises ObjectMissing."""
+    def get(self, key: str, limit_bytes: int = SMALL_BYTES) -> bytes:
+        """Return an object's bytes.
+
+        Raises ObjectMissing, and IntegrityError as soon as there are more than ``limit_bytes``.
+        """
 
     def fetch(self, key: str, path: Path, limit_bytes: int | None = None) -> str:
         """Stream an object into a file and return its sha256.
@@ -68,26 +73,23 @@ def exists(store: Store, key: str) -> bool:
     return any(found.key == key for found in store.list(key))
 
 
-def read(store: Store, key: str, check: Callable[[bytes], T]) -> T:
-    """Return what ``check`` makes of an object's bytes.
+def read(store: Store, key: str, check: Callable[[bytes], T], limit_bytes: int = SMALL_BYTES) -> T:
+    """Return what ``check`` makes of an object's bytes, of which there may be ``limit_bytes``.
 
     Bytes that are refused are read once more: one may have flipped on its way, and only what lies there counts.
     """
     try:
-        return check(store.get(key))
+        return check(store.get(key, limit_bytes))
     except ObjectMissing:
         raise
     except IntegrityError:
-        return check(store.get(key))
+        return check(store.get(key, limit_bytes))
 
 
 def copy_hashed(chunks: Iterator[bytes], sink: BinaryIO, what: str, limit_bytes: int | None = None) -> str:
     """Write chunks to a file and return their sha256; raises IntegrityError beyond the limit."""
-    digest, size = hashlib.sha256(), 0
-    for chunk in chunks:
-        size += len(chunk)
-        if limit_bytes is not None and size > limit_bytes:
-            raise IntegrityError(f"{what} has more than the {limit_bytes} bytes that its manifest says.", "size")
+    digest = hashlib.sha256()
+    for chunk in chunks if limit_bytes is None else limited(chunks, what, limit_bytes):
         digest.update(chunk)
         _write(sink, chunk, what)
     return digest.hexdigest()
@@ -103,6 +105,16 @@ def _write(sink: BinaryIO, chunk: bytes, what: str) -> None:
         raise Unavailable(
             f"{what} cannot be copied to {sink.name} of this machine: {error.strerror}. Free space, or set TMPDIR."
         ) from error
+
+
+def limited(chunks: Iterator[bytes], what: str, limit_bytes: int) -> Iterator[bytes]:
+    """Yield chunks; raises IntegrityError as soon as they are more than the limit."""
+    size, told = 0, "are the most of anything without a manifest" if limit_bytes == SMALL_BYTES else "its manifest says"
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limit_bytes:
+            raise IntegrityError(f"{what} has more than the {limit_bytes} bytes that {told}. Restore it.", "size")
+        yield chunk
 
 
 def chunks_of(data: Payload) -> Iterator[bytes]:

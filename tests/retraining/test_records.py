@@ -206,3 +206,12 @@ def test_a_section_that_changes_takes_what_was_found_after_it_along_but_not_a_pr
         "decision": {"found": 2},
         "promotion": {"found": 1},
     }
+
+
+@pytest.mark.parametrize("stray", [".DS_Store", "notes/.DS_Store", f"{keys.span(toy.day(3))}/.DS_Store"])
+def test_what_a_desktop_left_between_the_runs_is_nobodys_record(store, stray):
+    report = {"as_of": "20240105T000000Z", "dry_run": False, "answer": "keep"}
+    records.write_section(store, PREFIX, "report", report)
+    store.put(f"{keys.runs('parcels')}{stray}", b"x")
+    assert records.history(store, "parcels", toy.day(5), toy.day(0).start) == [{"report": report}]
+    assert len(records.summaries(store, "parcels")) == 1

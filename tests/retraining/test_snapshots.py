@@ -213,3 +213,20 @@ def test_a_refresh_supersedes_what_was_frozen_at_the_same_as_of(store, keyring):
         frozen = snapshots.freeze_snapshot(store, keyring, SPEC, interval, as_of, frame)
         assert frozen.sequence == number
         assert snapshots.newest(store, keyring, keys.snapshots(SPEC.name, interval), as_of) == frozen
+
+
+def test_what_somebody_left_beside_a_snapshot_is_none(store, keyring):
+    frozen = snapshots.freeze_snapshot(store, keyring, SPEC, DAY, AS_OF, toy.rows())
+    for name in (".DS_Store", ".hidden.json", "00000000T000000Z.json"):
+        store.put(f"{PREFIX}{name}", b"x")
+    assert snapshots.newest(store, keyring, PREFIX, AS_OF) == frozen
+    assert snapshots.newest(store, keyring, PREFIX, AS_OF - toy.DAY) is None
+    assert snapshots.find(store, keyring, PREFIX, frozen.sha256) == frozen
+
+
+def test_no_more_rows_are_read_than_their_manifest_says(store, keyring):
+    frozen = snapshots.freeze_snapshot(store, keyring, SPEC, DAY, AS_OF, toy.rows())
+    assert len(snapshots.read(store, frozen)) == toy.ROWS
+    with pytest.raises(IntegrityError, match=f"has more than the {frozen.size_bytes - 1} bytes") as caught:
+        snapshots.read(store, replace(frozen, size_bytes=frozen.size_bytes - 1))
+    assert caught.value.check == "size"

@@ -396,7 +396,7 @@ class TestVersions:
 
 
 class TestLog:
-    REPAIR = "from a backup; until then nothing is promoted and nothing deleted."
+    REPAIR = "from a backup; until then nothing is deleted, nor promoted if it is the newest."
 
     def key(self, number: int) -> str:
         return keys.promotion(MODEL, number)
@@ -571,8 +571,8 @@ class Flipping(shelves.Wrapped):
     def flipped(self) -> int:
         return len(self.seen)
 
-    def get(self, key: str) -> bytes:
-        data = self.store.get(key)
+    def get(self, key: str, *limit: int) -> bytes:
+        data = self.store.get(key, *limit)
         if key in self.seen or len(data) < 60:
             return data
         self.seen.add(key)
@@ -585,7 +585,7 @@ def test_people_read_each_finding_with_its_repair_and_the_sum(desk):
     assert describe(MODEL, verify(desk, POLICY)).splitlines() == [
         key,
         "  chain: It is gone, though entry 3 was written; the log has no gaps.",
-        f"  Repair: Restore {key} from a backup; until then nothing is promoted and nothing deleted.",
+        f"  Repair: Restore {key} from a backup; until then nothing is deleted, nor promoted if it is the newest.",
         f"parcels: {verify(desk, POLICY).sentence}",
     ]
     assert verify(desk, POLICY).sentence.endswith(": 1 findings.")
