@@ -16,7 +16,7 @@ from include.retraining import (
     specs,
     warehouse,
 )
-from include.retraining.errors import DataError, IntegrityError
+from include.retraining.errors import BadInput, DataError, IntegrityError
 from include.retraining.intake import Trigger
 from include.retraining.promotion_log import Entry
 from include.retraining.records import Inputs
@@ -24,6 +24,9 @@ from include.retraining.registry import Registry
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store, exists
 from include.retraining.windows import Interval
+
+UNKNOWN = "unknown"
+"""What a report says where nobody could be asked."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,6 @@ def report(spec: ModelSpec, run: dict[str, Any] | None, trigger: Trigger, failed
     desk = open_desk(spec.name, run["inputs"]) if run else _pinned_desk(store, spec, trigger)
     prefix = desk.inputs.prefix if desk else _unpinned_prefix(store, spec, trigger)
     sections = records.read_sections(store, prefix) if prefix else {}
-    champion = _champion_after(desk, sections) if desk else None
     section = {
         "run": trigger.run_id,
         "kind": trigger.kind,
@@ -176,19 +178,19 @@ def report(spec: ModelSpec, run: dict[str, Any] | None, trigger: Trigger, failed
         "dry_run": bool(trigger.form.get("dry_run")),
         "answer": _answer(sections, failed),
         "failed": failed,
-        "champion": champion.version if champion else None,
-        "champion_from": keys.stamp(champion.effective_from) if champion else None,
+        **(_champion(_champion_after(desk, sections)) if desk else _champion_now(spec, store)),
         "sentences": _sentences(sections, failed, bool(trigger.form.get("dry_run"))),
     }
     if prefix:
         records.write_section(store, prefix, "report", section)
-    return {**sections, **section, "interval": prefix.split("/")[2] if prefix else "unknown"}
+    return {**sections, **section, "interval": prefix.split("/")[2] if prefix else UNKNOWN}
 
 
 def unrecorded(trigger: Trigger, failed: list[str], error: Exception) -> dict[str, Any]:
     """Return what the message says when not even the record could be written."""
     sentences = [f"Failed in {', '.join(failed) or 'report'}, and no record could be written: {error}"]
-    return {"run": trigger.run_id, "interval": "unknown", "answer": "failed", "champion": None, "sentences": sentences}
+    known = {"run": trigger.run_id, "answer": "failed", "sentences": sentences}
+    return {**known, "interval": UNKNOWN, "champion": UNKNOWN}
 
 
 def _pinned_desk(store: Store, spec: ModelSpec, trigger: Trigger) -> Desk | None:
@@ -201,6 +203,19 @@ def _champion_after(desk: Desk, sections: dict[str, Any]) -> Entry | None:
     """Return who is live after this run, as its own record tells it: a later rerun must say the same."""
     number = sections.get("promotion", {}).get("entry") or int(desk.inputs.content["base"])
     return desk.registry.entry(number) if number else None
+
+
+def _champion_now(spec: ModelSpec, store: Store) -> dict[str, Any]:
+    """Return who is live as the promotion log says now: a run that was never pinned has no record that tells it."""
+    try:
+        return _champion(connections.open_registry(spec, store).head())
+    except BadInput:  # the run's own failure is told, and that nobody knows who serves
+        return {"champion": UNKNOWN, "champion_from": None}
+
+
+def _champion(found: Entry | None) -> dict[str, Any]:
+    version, since = (found.version, keys.stamp(found.effective_from)) if found else (None, None)
+    return {"champion": version, "champion_from": since}
 
 
 def _answer(sections: dict[str, Any], failed: list[str]) -> str:

@@ -13,7 +13,7 @@ from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
 from include.retraining.spec import Candidate
 from tests.retraining import toy
-from tests.retraining.desks import flip, objects
+from tests.retraining.desks import flip, objects, promoted
 
 SPEC = replace(
     toy.spec(), candidates=(Candidate("logistic_regression"), Candidate("hist_gradient_boosting", {"max_iter": 5}))
@@ -168,9 +168,12 @@ def test_when_validation_refused_everything_there_is_nothing_to_train_on(desk, i
 
 def test_a_corrupted_snapshot_stops_training(desk, inputs):
     key = inputs.snapshot(toy.day(2)).key
+    promoted(desk, 1)
     desk.store.put(key, b"x")
+    before, head = objects(desk.store), desk.head()
     with pytest.raises(IntegrityError, match=f"{key} has 1 bytes"):
         train(desk, inputs)
+    assert (objects(desk.store), desk.head()) == (before, head)
 
 
 def altered(data: bytes) -> bytes:

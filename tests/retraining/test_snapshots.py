@@ -10,7 +10,9 @@ import pytest
 
 from include.retraining import keys, labelling, privacy, signing, snapshots
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
+from include.retraining.registry import Registry
 from tests.retraining import toy
+from tests.retraining.desks import objects, promoted
 
 SPEC, DAY = toy.spec(), toy.day(0)
 AS_OF = DAY.end + toy.DAY
@@ -122,10 +124,13 @@ def unsigned(data: bytes) -> bytes:
     ids=["altered", "unsigned", "torn"],
 )
 def test_a_damaged_manifest_is_refused(store, keyring, frozen, damage, message):
-    key = keys.rows_manifest(frozen.key)
+    desk, key = Registry(store, keyring, "parcels"), keys.rows_manifest(frozen.key)
+    promoted(desk, 1)
     store.put(key, damage(store.get(key)))
+    before, head = objects(store), desk.head()
     with pytest.raises(IntegrityError, match=f"{key}.*{message}"):
         snapshots.newest(store, keyring, PREFIX, AS_OF)
+    assert (objects(store), desk.head()) == (before, head)
 
 
 @pytest.mark.parametrize("place", [(DAY, AS_OF + toy.DAY), (toy.day(1), AS_OF)], ids=["later as-of", "other day"])
