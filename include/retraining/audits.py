@@ -86,6 +86,8 @@ def validated(audit: Audit, look: Look) -> None:
         look.add(head, "identity", "It is of other rows, or of another suite, than its key says.")
     if len(look.group.objects) == 1:
         look.add(head, "presence", "Its page of Data Docs is gone.")
+    if content and (aside := content.get("quarantined")) and aside["key"] in audit.listed:  # kept for less long
+        look.ask(aside["key"], partial(_check_bytes, audit.store, aside["key"], aside))
 
 
 def ran(audit: Audit, look: Look) -> None:

@@ -134,6 +134,15 @@ def roll_back(asked: argparse.Namespace) -> int:
     return 0
 
 
+def quarantine(asked: argparse.Namespace) -> int:
+    """Print what validation set aside by interval, or the rows of one with the reasons, personal columns hidden."""
+    from include.retraining import aside
+
+    store, spec = connections.open_store(), specs.load(asked.model)
+    found = aside.rows(store, spec, asked.interval) if asked.interval else aside.listed(store, spec.name)
+    return _print(asked, found, f"No row of {asked.model} was set aside.")
+
+
 def doctor(asked: argparse.Namespace) -> int:
     """Prove what the store honours, and that keys, Connections and specs are there; status 1 if a check failed."""
     from include.retraining.doctor import examine, verdict
@@ -170,6 +179,11 @@ def _of_verify(parser: argparse.ArgumentParser) -> None:
     chosen.add_argument("--all", action="store_true", help="every model")
 
 
+def _of_quarantine(parser: argparse.ArgumentParser) -> None:
+    _of_model(parser)
+    parser.add_argument("--interval", metavar="START--END", help="show the rows of one interval, as the list names it")
+
+
 def _of_collect(parser: argparse.ArgumentParser) -> None:
     _of_model(parser)
     parser.add_argument("--delete", action="store_true", help="delete it; else nothing is changed")
@@ -189,6 +203,7 @@ COMMANDS: dict[str, Command] = {
     "collect": (collect, _of_collect),
     "reproduce": (reproduce, _of_version),
     "rollback": (roll_back, _of_rollback),
+    "quarantine": (quarantine, _of_quarantine),
     "doctor": (doctor, _of_nothing),
 }
 """What each command runs, and which arguments it adds to ``--json``."""

@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.retraining import drift, evaluation, keys, labelling, libraries, records, signing, snapshots, training
+from include.retraining import (
+    drift,
+    evaluation,
+    keys,
+    labelling,
+    libraries,
+    records,
+    signing,
+    snapshots,
+    training,
+    treated,
+)
 from include.retraining.errors import IntegrityError
 from include.retraining.promotion import Scored
 from include.retraining.promotion_log import Entry
@@ -85,6 +96,8 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
     fresh, unloadable = _newly_served(registry, spec, inputs, validation, set(known))
     served = [line for line in [*known.values(), *fresh] if line["version"] == champion.version]
     recent = sorted(served, key=lambda line: line["span"])[-spec.decision.recent_intervals :]
+    rows = snapshots.read(registry.store, inputs.snapshot(inputs.interval))
+    shares = treated.touched(rows, registry.manifest(champion.version))
     return {
         "champion": champion.version,
         "entry": champion.number,
@@ -93,9 +106,10 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "recent": evaluation.summarise(recent),
         "recent_losses": [line["log_loss"] for line in recent],
         "reference_losses": _reference(registry.store, champion),
-        "drift": _drift(registry, spec, inputs, champion, earlier),
+        "drift": _drift(registry, rows, champion, earlier),
+        "treated": shares,
         "unloadable": unloadable,
-        "sentence": _sentence(champion.version, fresh, unloadable),
+        "sentence": _sentence(champion.version, fresh, unloadable) + treated.sentence(treated.warnings(shares)),
     }
 
 
@@ -132,13 +146,11 @@ def _reference(store: Store, champion: Entry) -> list[float]:
     return list(verdict.get("challenger", {}).get("losses", {}).values())
 
 
-def _drift(
-    registry: Registry, spec: ModelSpec, inputs: Inputs, champion: Entry, earlier: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _drift(registry: Registry, rows: pd.DataFrame, champion: Entry, earlier: list[dict[str, Any]]) -> dict[str, Any]:
     baseline = signing.read_json(registry.file(champion.version, BASELINE), BASELINE)
     before = earlier[-1].get("evaluation", {}) if earlier else {}
     previous = before.get("drift", {}).get("shifted", []) if before.get("champion") == champion.version else []
-    return drift.report(baseline, snapshots.read(registry.store, inputs.snapshot(inputs.interval)), previous)
+    return drift.report(baseline, rows, previous)
 
 
 def _sentence(version: str, fresh: list[dict[str, Any]], unloadable: dict[str, str]) -> str:
