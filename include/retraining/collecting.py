@@ -92,7 +92,8 @@ def collect(registry: Registry, policy: Retention, actor: str, reason: str | Non
         plan = survey(registry, policy)
         chosen = list(_first(plan.freed, MOST_OBJECTS))
         began = sweep.refresh()
-        record = _announce(registry, policy, chosen, {"actor": actor, "reason": reason}) if chosen else None
+        asked = {"actor": actor, "reason": reason, "sweep": sweep.key}  # two in one second are two records
+        record = _announce(registry, policy, chosen, asked) if chosen else None
         sweep.is_deleting = True
         deleted = tuple(_delete(store, chosen, began))
         sweep.is_deleting = False
