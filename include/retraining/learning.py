@@ -15,8 +15,8 @@ CLOSED_VALUES, MOST_VALUES = 12, 50
 """The most values of a set that is closed for good, and of any set."""
 SETTLED = 7
 """So many intervals are needed before a set can count as closed."""
-WIDEST_TOLERANCE, WIDEST_DIVERGENCE = 0.5, 0.5
-"""Limits beyond these would let everything pass, so they are not proposed."""
+WIDEST_TOLERANCE, WIDEST_DIVERGENCE = 0.8, 0.5
+"""Limits beyond these would let everything pass; within them a change of units still shows."""
 FORMATS = {"[A-Z]": "capital letters", "[0-9]": "digits", "[0-9A-Z]": "capital letters or digits"}
 FEWEST_FORMATTED = 10
 """A format is only seen in so many different values."""
