@@ -54,13 +54,17 @@ def rows(store: Store, spec: ModelSpec, span: str) -> list[dict[str, Any]]:
 def _results(store: Store, model: str) -> Iterator[tuple[Interval, dict[str, Any]]]:
     for _, one in placed(model, store.list(keys.quarantines(model))):
         interval, (rows_sha, _, suite_sha) = keys.interval_of(model, one.key), _name(one.key).partition("-")
-        key = keys.validation(model, interval, rows_sha, suite_sha)
-        try:
-            result = read(store, key, lambda data, key=key: signing.unseal(data, key))
-        except ObjectMissing:  # set aside by a run that was killed before it said so
-            continue
+        result = _result(store, keys.validation(model, interval, rows_sha, suite_sha))
         if result.get("quarantined", {}).get("key") == one.key:
             yield interval, result
+
+
+def _result(store: Store, key: str) -> dict[str, Any]:
+    """Return a validation's result; nothing if the run was killed before it wrote one."""
+    try:
+        return read(store, key, lambda data: signing.unseal(data, key))
+    except ObjectMissing:
+        return {}
 
 
 def _name(key: str) -> str:

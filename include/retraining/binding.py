@@ -54,7 +54,13 @@ def identity(expectation: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(named, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-def bind(suite: Suite, interval: Interval, timezone: str, earlier: Sequence[Earlier]) -> list[Bound]:
+def earlier(interval: Interval, result: Mapping[str, Any]) -> Earlier:
+    """Return what a validation's result says of an interval, for the intervals that follow."""
+    rows = result["expectations"]
+    return Earlier(interval, {row["id"]: row["number"] for row in rows if row["number"] is not None})
+
+
+def bind(suite: Suite, interval: Interval, timezone: str, past: Sequence[Earlier]) -> list[Bound]:
     """Return each expectation of a suite with the limits that hold for one interval.
 
     Parameters
@@ -63,7 +69,7 @@ def bind(suite: Suite, interval: Interval, timezone: str, earlier: Sequence[Earl
     interval : Interval
     timezone : str
         Where weekdays are read off the calendar.
-    earlier : sequence of Earlier
+    past : sequence of Earlier
         Intervals before this one that were validated, oldest first.
 
     Raises
@@ -74,7 +80,7 @@ def bind(suite: Suite, interval: Interval, timezone: str, earlier: Sequence[Earl
     filled = [{**one, "kwargs": _filled(one["kwargs"], interval, one["type"])} for one in suite.expectations]
     named = zip(suite.expectations, filled, strict=True)
     return [
-        _relative(given, one, interval, timezone, earlier) if one.get("relative_to") else Bound(identity(given), one)
+        _relative(given, one, interval, timezone, past) if one.get("relative_to") else Bound(identity(given), one)
         for given, one in named
     ]
 
@@ -97,11 +103,11 @@ def _moment(interval: Interval, wanted: str, kind: str) -> str:
 
 
 def _relative(
-    given: Mapping[str, Any], filled: dict[str, Any], interval: Interval, timezone: str, earlier: Sequence[Earlier]
+    given: Mapping[str, Any], filled: dict[str, Any], interval: Interval, timezone: str, past: Sequence[Earlier]
 ) -> Bound:
     """Put limits around the median of what earlier intervals showed, where the arguments leave them open."""
     kind = str(given["relative_to"])
-    alike = [one for one in earlier if kind == RECENT or is_same_weekday(one.interval, interval, timezone)]
+    alike = [one for one in past if kind == RECENT or is_same_weekday(one.interval, interval, timezone)]
     name = identity(given)
     seen = [one.numbers[name] for one in alike if name in one.numbers][-MOST[kind] :]
     if len(seen) < NEEDED:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from include.retraining import limits, relative
+from include.retraining.binding import NEEDED
 from include.retraining.expectations import CRITICAL, RECENT, WARNING, WEEKDAY
 from include.retraining.windows import Interval
 
@@ -201,7 +202,7 @@ def mixes(column: Column, seen: Seen) -> Iterator[Expectation]:
     """Expect the mix of values seen so far, with a limit that the intervals keep among themselves."""
     counts = [part.value_counts() for part in column.parts]
     known = set().union(*(found.index for found in counts))
-    if not 2 <= len(known) <= MOST_VALUES or column.is_ever_empty or len(counts) <= relative.FEWEST:
+    if not 2 <= len(known) <= MOST_VALUES or column.is_ever_empty or len(counts) <= NEEDED:
         return
     everything = pd.concat(counts).groupby(level=0).sum()
     expected = limits.shares(everything)

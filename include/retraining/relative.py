@@ -1,4 +1,4 @@
-"""Pure: limits that earlier intervals give, as a share around the median of the same expectation's numbers."""
+"""Pure: how far an expectation's number on one interval lies from its numbers on others, to learn tolerances from."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,14 +7,13 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from include.retraining.binding import NEEDED
 from include.retraining.expectations import WEEKDAY
 from include.retraining.windows import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST = 3
-"""So many earlier numbers are needed: with fewer nothing is judged."""
 NUMBERS: "dict[str, Callable[[pd.Series], Any]]" = {
     "max": lambda values: values.max(),
     "mean": lambda values: values.mean(),
@@ -41,25 +40,13 @@ def number(frame: "pd.DataFrame", expectation: dict[str, Any]) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def limits(earlier: Sequence[float], tolerance: float) -> tuple[float, float] | None:
-    """Return the lowest and highest number that is accepted, or None if too little is known.
-
-    >>> limits([100, 90, 400], 0.25)
-    (75.0, 125.0)
-    """
-    if len(earlier) < FEWEST:
-        return None
-    middle = median(earlier)
-    return middle - tolerance * abs(middle), middle + tolerance * abs(middle)
-
-
 def deviation(value: float, others: Sequence[float]) -> float | None:
     """Return how far a number lies from the median of others, as a share of it; None if there are too few.
 
     >>> deviation(120, [100, 90, 400])
     0.2
     """
-    if len(others) < FEWEST:
+    if len(others) < NEEDED:
         return None
     middle = median(others)
     if value == middle:

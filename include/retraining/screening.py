@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.retraining import default_expectations, expectations, holds, keys, signing, snapshots
+from include.retraining import binding, default_expectations, expectations, holds, keys, signing, snapshots
 from include.retraining.binding import Earlier
 from include.retraining.errors import ObjectMissing
 from include.retraining.expectations import LABELS, SNAPSHOT, Suite
@@ -109,11 +109,7 @@ def _earlier(subject: Subject, subjects: Sequence[Subject], found: Sequence[Resu
         for one, result in zip(subjects, found, strict=False)
         if one.suite.on == subject.suite.on and one.interval.end <= subject.interval.start
     ]
-    return tuple(Earlier(interval, _numbers(result)) for interval, result in same if result["outcome"] != FAIL)
-
-
-def _numbers(result: Result) -> dict[str, float]:
-    return {row["id"]: row["number"] for row in result["expectations"] if row["number"] is not None}
+    return tuple(binding.earlier(interval, result) for interval, result in same if result["outcome"] != FAIL)
 
 
 def _kept(subjects: Sequence[Subject], current: Subject, results: Sequence[Result]) -> dict[str, dict[str, Any]]:

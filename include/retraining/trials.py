@@ -1,13 +1,13 @@
 """Tries a suite on stored snapshots and labels as runs would have judged them, and publishes nothing."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
-from include.retraining import expectations, keys, labelling, relative, snapshots
+from include.retraining import binding, default_expectations, expectations, keys, labelling, snapshots
+from include.retraining.binding import Earlier
 from include.retraining.errors import DataError
 from include.retraining.expectations import Suite
 from include.retraining.policies import PSEUDONYMISE
@@ -15,12 +15,9 @@ from include.retraining.signing import Keyring
 from include.retraining.snapshots import Frozen
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store
-from include.retraining.tried import Outcome, Tried, completed, unjudged
+from include.retraining.tried import Outcome, Tried
 from include.retraining.validation import About, validate
 from include.retraining.windows import Interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 Stored = tuple[tuple[Interval, Frozen], ...]
@@ -77,61 +74,31 @@ def _newest(
 
 
 def try_out(store: Store, spec: ModelSpec, suite: Suite, past: Past) -> list[Tried]:
-    """Return what becomes of every expectation on every interval, in the order of the suite."""
+    """Return what becomes of every expectation on every interval: those of the suite, then what is expected anyway.
+
+    Columns that are made of two intervals are left out: they are no suite's.
+    """
     snapshot_suite, label_suite = expectations.for_snapshot(suite), expectations.for_labels(suite)
     expectations.check(snapshot_suite, spec.stored)
     expectations.check(label_suite, (*spec.key_columns, spec.label, "status"))
     halves = ((snapshot_suite, past.snapshots), (label_suite, past.labels))
-    return [tried for half, stored in halves for tried in _try_half(store, spec, half, stored)]
+    return [tried for half, stored in halves for tried in _try_half(store, spec, _complete(half, spec), stored)]
+
+
+def _complete(half: Suite, spec: ModelSpec) -> Suite:
+    whole = default_expectations.complete(half, spec)
+    return Suite(whole.name, tuple(one for one in whole.expectations if not one.get("derived")), whole.on)
 
 
 def _try_half(store: Store, spec: ModelSpec, suite: Suite, stored: Stored) -> list[Tried]:
-    """Validate one half on each interval, oldest first: limits relative to earlier ones see no later number."""
-    earlier: dict[tuple[int, int], list[float]] = defaultdict(list)
-    found: dict[tuple[int, int, str], list[Outcome]] = defaultdict(list)
+    """Validate one half on each interval, oldest first: limits that the past gives see no later number."""
+    past: list[Earlier] = []
+    found: dict[int, list[Outcome]] = defaultdict(list)
+    masked = frozenset(name for name, rule in spec.privacy.items() if rule == PSEUDONYMISE)
     for interval, frozen in stored if suite.expectations else ():
-        frame = snapshots.read(store, frozen)
-        groups = {place: relative.group(interval, one["relative_to"], spec.timezone)
-                  for place, one in enumerate(suite.expectations) if "relative_to" in one}  # fmt: skip
-        limited = [_limited(one, earlier[place, groups.get(place, 0)]) for place, one in enumerate(suite.expectations)]
-        about = About(spec.name, interval, frozen.sha256, _masked(spec), spec.timezone)
-        for key, row in _rows(suite, limited, frame, about):
-            found[key].append(Outcome(interval, row))
-        for place, group in groups.items():
-            number = relative.number(frame, suite.expectations[place])
-            earlier[place, group] += [] if number is None else [number]
-    return [Tried(suite.on, tuple(found[key])) for key in sorted(found)]
-
-
-def _masked(spec: ModelSpec) -> frozenset[str]:
-    return frozenset(name for name, rule in spec.privacy.items() if rule == PSEUDONYMISE)
-
-
-def _limited(expectation: dict[str, Any], earlier: list[float]) -> dict[str, Any] | None:
-    """Return an expectation with the limits that earlier numbers give it, or None where there are too few."""
-    if "relative_to" not in expectation:
-        return expectation
-    found = relative.limits(earlier, expectation["tolerance"])
-    if found is None:
-        return None
-    plain = {name: held for name, held in expectation.items() if name not in {"relative_to", "tolerance"}}
-    return {**plain, "kwargs": {**expectation["kwargs"], "min_value": found[0], "max_value": found[1]}}
-
-
-def _rows(
-    suite: Suite, limited: list[dict[str, Any] | None], frame: "pd.DataFrame", about: About
-) -> Iterator[tuple[tuple[int, int, str], dict[str, Any]]]:
-    """Yield each expectation's place and its row of the result; what the product adds itself comes after the suite."""
-    judged = {place: one for place, one in enumerate(limited) if one is not None}
-    result = validate(frame, Suite(suite.name, tuple(judged.values()), suite.on), about).result["expectations"]
-    own = [row for row in result if row.get("source", "suite") == "suite"]
-    told = {place: completed(row, one) for (place, one), row in zip(judged.items(), own, strict=True)}
-    for place, one in enumerate(suite.expectations):
-        yield (0, place, ""), {**told.get(place, unjudged(one)), **_relation(one)}
-    for row in result:
-        if row.get("source", "suite") != "suite":
-            yield (1, 0, f"{row['type']} {row['column']}"), completed(row, {"kwargs": {}})
-
-
-def _relation(expectation: dict[str, Any]) -> dict[str, Any]:
-    return {name: expectation[name] for name in ("relative_to", "tolerance") if name in expectation}
+        about = About(spec.name, interval, frozen.sha256, masked, spec.timezone, tuple(past))
+        result = validate(snapshots.read(store, frozen), suite, about).result
+        for place, row in enumerate(result["expectations"]):
+            found[place].append(Outcome(interval, row))
+        past.append(binding.earlier(interval, result))
+    return [Tried(suite.on, tuple(found[place])) for place in sorted(found)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.retraining import phrases
-from include.retraining.expectations import CRITICAL, WEEKDAY, columns_of
+from include.retraining.expectations import CRITICAL
 from include.retraining.windows import Interval
 
 LONGEST_LIMIT, NAMED = 70, 3
@@ -22,7 +22,7 @@ class Outcome:
     @property
     def is_judged(self) -> bool:
         """Whether there was enough history to compare with."""
-        return bool(self.row.get("judged", True))
+        return bool(self.row["judged"])
 
     @property
     def has_failed(self) -> bool:
@@ -32,7 +32,7 @@ class Outcome:
     @property
     def excess(self) -> float:
         """How far the observed number lies beyond its limits, in widths of what they allow; below 0 inside."""
-        number, low, high = (self.row.get(name) for name in ("number", "low", "high"))
+        number, low, high = (self.row[name] for name in ("number", "low", "high"))
         if number is None:
             return 0.0
         is_open = "proportion" in self.row["type"] and high == 1  # no share can be higher
@@ -75,53 +75,11 @@ class Tried:
         return max(reversed(self.judged), key=lambda one: (one.has_failed, one.excess), default=None)
 
 
-def completed(row: dict[str, Any], expectation: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with its number and limits, which results of an earlier release leave out."""
-    kwargs = expectation["kwargs"]
-    ratio = row["unexpected_ratio"]
-    high = kwargs.get("threshold", kwargs.get("max_value"))
-    found = {"number": _number(row["observed"]), "low": kwargs.get("min_value"), "high": high}
-    if ratio is not None:
-        found = {"number": ratio, "low": None, "high": 1 - kwargs.get("mostly", 1)}
-    return {**found, **row}
-
-
-def unjudged(expectation: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of an expectation that there was too little history for."""
-    column = ", ".join(phrases.visible(name) for name in columns_of(expectation["kwargs"])) or None
-    return {
-        "type": expectation["type"],
-        "column": column,
-        "severity": expectation["severity"],
-        "success": True,
-        "judged": False,
-        "limit": "",
-        "observed": "too few earlier intervals to compare with",
-        "notes": expectation["notes"],
-    }
-
-
-def _number(observed: str) -> float | None:
-    """Return the number that a result tells in words, ``1,014``; None where it tells anything else."""
-    try:
-        return float(observed.replace(",", ""))
-    except ValueError:
-        return None
-
-
 def limit(row: dict[str, Any]) -> str:
     """Return what an expectation asks for, in words that fit into a table."""
-    if "relative_to" in row:
-        of = "the same weekday" if row["relative_to"] == WEEKDAY else "earlier intervals"
-        return f"{_short(row['type'])} within {100 * row['tolerance']:.0f} % of the median of {of}"
     if row["type"] == DIVERGENCE and row.get("high") is not None:
         return f"mix of values within {row['high']:g} of the learned one"
     return phrases.visible(row["limit"], LONGEST_LIMIT)
-
-
-def _short(kind: str) -> str:
-    name = kind.removeprefix("expect_table_").removeprefix("expect_column_").removesuffix("_to_be_between")
-    return name.replace("_", " ")
 
 
 def summary(tried: Tried, days: dict[Interval, str]) -> dict[str, Any]:

@@ -204,7 +204,8 @@ def _findings(bound: Bound, raw: Raw, is_hidden: bool) -> dict[str, Any]:
     ratio = round(unexpected / total, 6) if unexpected is not None and total else None
     observed = counts.get("observed_value")
     is_number = isinstance(observed, int | float) and not isinstance(observed, bool)
-    low, high = (kwargs.get("min_value"), kwargs.get("max_value")) if is_number else (None, None)
+    limits = (kwargs.get("min_value"), kwargs.get("max_value", kwargs.get("threshold")))
+    low, high = limits if is_number else (None, None)
     if not is_number and ratio is not None:
         high = round(1 - kwargs.get("mostly", 1), 9)
     return {

@@ -47,20 +47,6 @@ def test_where_there_is_no_number_there_is_none(kind, column):
 
 
 @pytest.mark.parametrize(
-    ("earlier", "expected"),
-    [
-        ([], None),
-        ([100.0, 90.0], None),
-        ([100.0, 90.0, 400.0], (75.0, 125.0)),
-        ([-100.0, -90.0, -400.0], (-125.0, -75.0)),
-        ([0.0, 0.0, 5.0], (0.0, 0.0)),
-    ],
-)
-def test_limits_lie_around_the_median_of_at_least_three(earlier, expected):
-    assert relative.limits(earlier, 0.25) == expected
-
-
-@pytest.mark.parametrize(
     ("value", "others", "expected"),
     [
         (120.0, [100.0, 90.0], None),

@@ -8,11 +8,13 @@ import pytest
 from include.retraining import expectations, labelling, privacy, snapshots, trials
 from include.retraining.errors import DataError, IntegrityError, SpecError
 from include.retraining.expectations import Suite
+from include.retraining.policies import OFF, ValidationPolicy
 from include.retraining.validation import About, validate
 from tests.retraining import toy
 from tests.retraining.desks import objects
 
-SPEC = toy.spec()
+SILENT = ValidationPolicy(inside=OFF, unique=OFF, fresh=OFF, volume=OFF, repeated=OFF, leakage=OFF)
+SPEC = toy.spec(validation=SILENT)
 NOTHING = 10
 
 
@@ -67,9 +69,16 @@ def test_it_is_judged_as_a_run_would(store, keyring):
     past = trials.gather(store, keyring, SPEC, 28)
     ((interval, frozen),) = past.snapshots
     about = About("parcels", interval, frozen.sha256, frozenset({"note"}))
-    result = validate(snapshots.read(store, frozen), wanted, about).result["expectations"]
+    result = validate(snapshots.read(store, frozen), expectations.for_snapshot(wanted), about).result["expectations"]
     for tried, row in zip(trials.try_out(store, SPEC, wanted, past), result, strict=True):
         assert {name: tried.about[name] for name in row} == row
+
+
+def test_what_is_expected_of_every_model_is_tried_too(store, keyring):
+    freeze(store, keyring, 0, frame(0))
+    tried = trials.try_out(store, toy.spec(), suite(volume(min_value=50)), trials.gather(store, keyring, SPEC, 28))
+    assert [one.about["source"] for one in tried if one.on == "snapshot"] == ["suite", *["default"] * 4]
+    assert "expect_column_values_to_be_unique" in {one.about["type"] for one in tried if one.on == "labels"}
 
 
 def test_only_the_newest_intervals_count_and_of_each_what_was_frozen_last(store, keyring):
