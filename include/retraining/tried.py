@@ -94,6 +94,7 @@ def summary(tried: Tried, days: dict[Interval, str]) -> dict[str, Any]:
     about, worst = tried.about, tried.worst
     return {
         "on": tried.on,
+        "source": about["source"],
         "severity": about["severity"],
         "type": about["type"],
         "column": about["column"],
@@ -112,6 +113,7 @@ def table(summaries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "on": one["on"],
+            "source": one["source"],
             "severity": one["severity"],
             "column": one["column"],
             "expectation": one["limit"],

@@ -93,13 +93,14 @@ def test_no_file_is_overwritten_unless_it_is_forced(store, tmp_path, capsys):
     assert cli.main(["suite", "propose", MODEL, "--intervals", "1", "--write", str(file), "--force", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert json.loads(file.read_text()) == told["suite"]
-    assert [one["failed_on"] for one in told["expectations"]] == [[]] * len(told["suite"]["expectations"])
+    own = [one for one in told["expectations"] if one["source"] == "suite"]
+    assert [one["failed_on"] for one in own] == [[]] * len(told["suite"]["expectations"])
 
 
 def test_check_names_the_days_on_which_an_expectation_would_have_failed(store, tmp_path, capsys):
     file = write(tmp_path / "suite.json", departed("warning", 0.9), departed("info", 0.1))
     assert cli.main(["suite", "check", MODEL, "--suite", str(file)]) == 0
-    first, second = (line for line in capsys.readouterr().out.splitlines() if line.startswith("snapshot"))
+    first, second = (line for line in capsys.readouterr().out.splitlines() if line.startswith("snapshot  suite"))
     assert "mean must be between 0.9 and 1" in first
     assert "2 of 4" in first
     assert "2013-02-09, 2013-02-08" in first, "newest first"
@@ -111,7 +112,7 @@ def test_check_fails_where_a_run_would_have_been_refused(store, tmp_path, capsys
     file = write(tmp_path / "suite.json", departed("critical", 0.9))
     assert cli.main(["suite", "check", MODEL, "--suite", str(file), "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
-    (found,) = told["expectations"]
+    (found,) = (one for one in told["expectations"] if one["source"] == "suite")
     assert (found["held"], found["judged"], found["failed_on"]) == (2, 4, ["2013-02-09", "2013-02-08"])
     assert (found["worst"], found["worst_on"]) == ("0.4254", "2013-02-09")
     assert cli.main(["suite", "check", MODEL, "--suite", str(file), "--intervals", "1"]) == 0
@@ -121,8 +122,10 @@ def test_check_fails_where_a_run_would_have_been_refused(store, tmp_path, capsys
 def test_check_tries_the_suite_of_the_model_by_default(store, capsys):
     assert cli.main(["suite", "check", MODEL, "--intervals", "1"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("snapshot", "labels"))]
-    assert len(lines) == len(expectations.load(SPEC.suite).expectations)
-    assert all("1 of 1" in line for line in lines)
+    own = [line for line in lines if line.split()[1] == "suite"]
+    assert len(own) == len(expectations.load(SPEC.suite).expectations)
+    assert all("1 of 1" in line for line in own)
+    assert "not judged" in next(line for line in lines if "of the same weekday" in line)
 
 
 def test_diff_of_two_files(tmp_path, capsys):

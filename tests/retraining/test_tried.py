@@ -18,6 +18,7 @@ def row(success: bool = True, observed: str = "5", **more: object) -> dict[str, 
         "limit": "must have between 4 and 8 rows",
         "observed": observed,
         "notes": "why",
+        "source": "suite",
         "judged": True,
         "number": None,
         "low": None,
@@ -37,6 +38,7 @@ def counts(*numbers: float) -> Tried:
 def test_a_summary_counts_and_names_the_newest_first():
     assert tried.summary(counts(5, 3, 6, 2, 9), DAYS) == {
         "on": "snapshot",
+        "source": "suite",
         "severity": "warning",
         "type": "expect_table_row_count_to_be_between",
         "column": None,
