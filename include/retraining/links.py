@@ -35,7 +35,8 @@ class DataDocsLink(BaseOperatorLink):  # type: ignore[misc]
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return an address below Airflow's own, wherever that is: its pages name their base."""
-        return f"dags/{quote(ti_key.dag_id, safe='')}/runs/{quote(ti_key.run_id, safe='')}/plugin/{RUN_TAB}"
+        parts = ("dags", ti_key.dag_id, "runs", ti_key.run_id, "plugin", RUN_TAB)
+        return "/".join(quote(part, safe="") for part in parts)
 
 
 def with_data_docs(step: Callable[..., Any]) -> Any:
