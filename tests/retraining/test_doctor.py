@@ -12,7 +12,7 @@ from tests.retraining.proxy import silent_about, without
 
 WAREHOUSE = connections.Settings("warehouse", "sqlite", host="/nowhere/warehouse.sqlite")
 PSEUDONYMS = connections.Settings("pseudonyms", "generic", login="key-1", password=SECRET)
-OF_EVERY_STORE = {probe.check for probe in probes.PROBES} | {"store answers", "clock"}
+OF_EVERY_STORE = {probe.check for probe in probes.PROBES} | {"store answers", "clock", "earlier checks"}
 OF_AN_INSTALLATION = {
     "signing key",
     "spec flight_delays",
@@ -154,7 +154,7 @@ def test_a_server_that_overwrites_is_not_fit_for_use(connect, lying, capsys, mon
     assert cli.main(["doctor"]) == 1
     verdict = capsys.readouterr().out.splitlines()[-1]
     assert verdict == (
-        "Not fit for use: 6 of 21 checks failed: put-if-absent, one winner of 8, lost answer, anonymous read, "
+        "Not fit for use: 6 of 22 checks failed: put-if-absent, one winner of 8, lost answer, anonymous read, "
         "anonymous write, wrong secret."
     )
 

@@ -13,7 +13,7 @@ from itertools import groupby, islice
 from threading import Lock
 from typing import Generic, TypeVar
 
-from include.retraining import connections, keys, signing
+from include.retraining import connections, inventory, keys, signing
 from include.retraining.errors import IntegrityError
 from include.retraining.store import Store, Stored
 from include.retraining.ui.documents import Document, Entry, Judgement, Wanted, gravity, summary
@@ -104,7 +104,7 @@ class Catalogue:
     def entry(self, model: str, span: str) -> Entry | None:
         """Return one interval; None if it has no Data Docs."""
         interval = _interval(span)
-        pages = list(self.store.list(keys.data_docs(model, interval))) if interval else []
+        pages = list(self._listed(model, keys.data_docs(model, interval))) if interval else []
         return self._entries(model, [(span, pages)])[0] if pages else None
 
     def neighbours(self, model: str, span: str) -> tuple[str | None, str | None]:
@@ -124,12 +124,17 @@ class Catalogue:
         interval = _interval(span)
         if interval is None:
             return None
-        keys_by_name = {_name(found): found.key for found in self.store.list(keys.data_docs(model, interval))}
+        listed = self._listed(model, keys.data_docs(model, interval))
+        keys_by_name = {_name(found): found.key for found in listed}
         return self.store.get(keys_by_name[name]) if name in keys_by_name else None
+
+    def _listed(self, model: str, prefix: str) -> Iterator[Stored]:
+        """Yield what lies below a prefix, without what is none of ours."""
+        return (found for _, found in inventory.placed(model, self.store.list(prefix)))
 
     def _spans(self, model: str, before: str) -> Iterator[tuple[str, list[Stored]]]:
         """Yield spans and their pages, newest first, listing a year at a time."""
-        first = next(iter(self.store.list(keys.data_docs(model))), None)
+        first = next(self._listed(model, keys.data_docs(model)), None)
         if first is None:
             return
         oldest = int(first.key.removeprefix(keys.data_docs(model))[:4])  # keys begin with the year
@@ -141,7 +146,7 @@ class Catalogue:
                     yield span, pages
 
     def _of_year(self, model: str, year: int) -> list[tuple[str, list[Stored]]]:
-        listed = self.store.list(f"{keys.data_docs(model)}{year:04d}")
+        listed = self._listed(model, f"{keys.data_docs(model)}{year:04d}")
         return [(span, list(pages)) for span, pages in groupby(listed, key=lambda one: one.key.split("/")[2])]
 
     def _entries(self, model: str, chunk: list[tuple[str, list[Stored]]]) -> list[Entry]:
@@ -185,7 +190,7 @@ class Catalogue:
         known = self._frozen.get(f"{listed[0]}{one.rows_digest}")
         if known is not None:
             return known
-        moments = dict(_frozen(found.key, prefix) for prefix in listed for found in self.store.list(prefix))
+        moments = dict(_frozen(found.key, prefix) for prefix in listed for found in self._listed(model, prefix))
         for other, _ in read:
             self._frozen.keep(f"{listed[0]}{other.rows_digest}", moments.get(other.rows_digest, ""))
         return moments.get(one.rows_digest, "")
