@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
 
-from include.retraining import assets, specs, steps
+from include.retraining import assets, links, specs, steps
 from include.retraining.errors import SpecError
 from include.retraining.retries import RETRIES
 from include.retraining.spec import ModelSpec
@@ -13,7 +13,7 @@ DOC = """
 {purpose} Owner: {owner}.
 
 1. **pull_snapshot** freezes the interval's rows, and labels that became known.
-2. **validate_snapshot** runs the suite; a critical failure stops the run (*blocked*). See the Data Docs tab.
+2. **validate_snapshot** runs the suite; a critical failure stops the run (*blocked*). Its Data Docs button says why.
 3. **evaluate_champion** scores what was live on newly labelled intervals and measures drift, which informs only.
 4. **decide** answers keep, retrain or insufficient data, with reasons.
 5. **train_candidate**, **select_challenger**: candidates on temporal folds; the simplest within one standard error.
@@ -43,7 +43,8 @@ FORM = {
 def retrain(spec: ModelSpec) -> None:
     """Wire the steps of one model."""
     run = task(steps.pull_snapshot, outlets=[assets.snapshot(spec.name)])(spec.name)
-    validated, evaluated = task(steps.validate_snapshot)(run), task(steps.evaluate_champion)(run)
+    validated = links.with_data_docs(steps.validate_snapshot)(run)
+    evaluated = task(steps.evaluate_champion)(run)
     decided = task.branch(steps.decide)(run)
     train = task(
         steps.train_candidate,

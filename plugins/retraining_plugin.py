@@ -2,11 +2,12 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
+from include.retraining.links import RUN_TAB, DataDocsLink
 from include.retraining.ui.app import LazyApp
 
 
 class RetrainingPlugin(AirflowPlugin):
-    """Data Docs in the navigation and on every run."""
+    """Data Docs in the navigation, on every run, and behind a button of the task that publishes them."""
 
     name = "retraining"
     fastapi_apps = [{"app": LazyApp(), "url_prefix": "/retraining", "name": "Retraining"}]
@@ -22,6 +23,7 @@ class RetrainingPlugin(AirflowPlugin):
             "name": "Data Docs",
             "href": "retraining/run?dag_id={DAG_ID}&run_id={RUN_ID}",
             "destination": "dag_run",
-            "url_route": "retraining_run_data_docs",
+            "url_route": RUN_TAB,
         },
     ]
+    operator_extra_links = [DataDocsLink()]

@@ -25,7 +25,8 @@ def words(text: str) -> list[str]:
 AIRFLOW = {"assets.py", "connections.py", "links.py", "metrics.py", "alerts.py", "retries.py", "ui/auth.py"}
 PURE = words(
     "windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors tables "
-    "inventory retention findings relative limits learning proposing tried suite_diff"
+    "inventory retention findings relative limits learning proposing tried suite_diff binding default_expectations "
+    "derived treated ui/documents ui/trends ui/plots"
 )
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records"))
 CLIENTS = set(

@@ -26,7 +26,7 @@ ARMOUR = {ord(char): PRIVATE + ord(char) for char in set(string.punctuation) - s
 TAGS = {"b", "br", "code", "div", "em", "h5", "h6", "i", "li", "p", "pre", "span", "strong", "ul"}
 TABLE_TAGS = {"table", "tbody", "td", "th", "thead", "tr"}
 CLASSES = {"alert", "badge", "ge-section", "table", "table-bordered", "text-danger", "fa-check-circle", "fa-times"}
-CLASSES |= {"fa-exclamation-triangle", "broken-critical", "broken-warning", "broken-info"}
+CLASSES |= {"fa-exclamation-triangle", "broken-critical", "broken-warning", "broken-info", "tag", "unjudged"}
 CONDITION = {"row_condition", "condition_parser"}  # a language of its own, which armour would break
 TABLE_LEVEL = "Table-Level Expectations"  # where GX puts what is not about one column
 # GX says success by icon fonts that are not loaded here: words instead.
@@ -52,13 +52,15 @@ def page(result: dict[str, Any], found: list[dict[str, Any]]) -> str:
     from great_expectations import __version__ as version
     from markupsafe import Markup
 
+    judged = [row for row in result["expectations"] if row.get("judged", True)]
     return _own_template().render(
         result=result,
         title=phrases.day(**_bounds(result), timezone=result["timezone"]),
         outcome=phrases.OUTCOMES[result["outcome"]],
         failed=phrases.failed(result["expectations"]),
-        held=sum(row["success"] for row in result["expectations"]),
-        body=Markup(_body(result["suite"], found)),
+        held=sum(row["success"] for row in judged),
+        judged=len(judged),
+        body=Markup(_body(result, found)),
         style=Markup("".join((UI / name).read_text(encoding="utf-8") for name in STYLES)),
         version=version,
     )
@@ -69,7 +71,8 @@ def _own_template() -> "Template":
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(UI / "templates"), autoescape=True, trim_blocks=True)
-    environment.filters |= {"number": phrases.number, "visible": phrases.visible}
+    words = {"number": phrases.number, "share": phrases.share, "visible": phrases.visible}
+    environment.filters |= {**words, "set_aside": phrases.set_aside}
     return environment.get_template("data_docs.html")
 
 
@@ -86,16 +89,16 @@ def _bounds(result: dict[str, Any]) -> dict[str, datetime]:
     return {bound: datetime.fromisoformat(moment) for bound, moment in result["interval"].items()}
 
 
-def _body(suite: str, found: list[dict[str, Any]]) -> str:
+def _body(result: dict[str, Any], found: list[dict[str, Any]]) -> str:
     try:
-        drawn = _drawn(suite, found)
+        drawn = _drawn(result, found)
     except Exception as error:  # a page that cannot be drawn must not lose the validation
         logger.exception("Great Expectations could not draw its page.")
         return f"<p>Great Expectations could not draw its part of this page: {html.escape(type(error).__name__)}.</p>"
     return _disarmoured(_sanitised(drawn))
 
 
-def _drawn(suite: str, found: list[dict[str, Any]]) -> str:
+def _drawn(result: dict[str, Any], found: list[dict[str, Any]]) -> str:
     """Return what Great Expectations draws of every section but its overview, which our headline replaces."""
     from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
@@ -109,7 +112,7 @@ def _drawn(suite: str, found: list[dict[str, Any]]) -> str:
     }
     loaded = expectationSuiteValidationResultSchema.load(
         {
-            "suite_name": armoured(suite),
+            "suite_name": armoured(result["suite"]),
             "success": held == len(found),
             "results": [_armoured_result(one) for one in found],
             "statistics": statistics,
@@ -117,18 +120,21 @@ def _drawn(suite: str, found: list[dict[str, Any]]) -> str:
         }
     )
     document = ValidationResultsPageRenderer().render(loaded).to_json_dict()
-    sections = _with_reasons(_opened(document["sections"][1:]), found)
+    rows = result["expectations"]
+    told = rows if len(rows) == len(found) else [{} for _ in found]
+    sections = _with_reasons(_opened(document["sections"][1:]), list(zip(found, told, strict=True)))
     return _gx_template().render(sections=sections)
 
 
-def _with_reasons(sections: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_reasons(sections: list[dict[str, Any]], found: list[tuple[dict[str, Any], ...]]) -> list[dict[str, Any]]:
     """Add severity and notes to each row: GX 1.24 shows neither, but keeps the order within a column."""
     for section in sections:
         _, table = section["content_blocks"]
-        about = [one for one in found if armoured(_place(one)) == section["section_name"]]
+        about = [(one, row) for one, row in found if armoured(_place(one)) == section["section_name"]]
         table["header_row"] += ["Severity", "Why"]
-        for row, one in zip(table["table"], about, strict=True):
-            row += [_severity(one), armoured(_why(one))]
+        for cells, (one, row) in zip(table["table"], about, strict=True):
+            cells += [_severity(one, row), armoured(_why(one))]
+            cells[0] = cells[0] if row.get("judged", True) else _words("not judged", "unjudged")
     return sections
 
 
@@ -139,10 +145,18 @@ def _why(one: dict[str, Any]) -> str:
     return f"{condition}{config.get('notes') or ''}"
 
 
-def _severity(one: dict[str, Any]) -> dict[str, Any]:
+def _severity(one: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     severity = one["expectation_config"]["severity"]
-    styling = {"classes": [] if one["success"] else [f"broken-{severity}"]}
-    template = {"template": severity, "params": {}, "styling": styling}
+    words = _words(severity, *([] if one["success"] else [f"broken-{severity}"]))
+    if row.get("source") == "default":
+        words["string_template"]["template"] += " $source"
+        words["string_template"]["params"] = {"source": "default"}
+        words["string_template"]["styling"]["params"] = {"source": {"classes": ["tag"]}}
+    return words
+
+
+def _words(text: str, *classes: str) -> dict[str, Any]:
+    template = {"template": text, "params": {}, "styling": {"classes": list(classes)}}
     return {"content_block_type": "string_template", "string_template": template}
 
 

@@ -118,6 +118,27 @@ def number(value: Any) -> str:
     return f"{value:.4g}" if abs(value) < 1 else f"{value:,.6g}"
 
 
+def share(ratio: float) -> str:
+    """Return a ratio as a percentage that never says none for a few, nor all for most.
+
+    >>> share(0.004), share(0.00001), share(0.99999), share(1)
+    ('0.4 %', 'under 0.1 %', 'over 99.9 %', '100 %')
+    """
+    if 0 < ratio < 0.001:
+        return "under 0.1 %"
+    return "over 99.9 %" if 0.999 < ratio < 1 else f"{round(100 * ratio, 1):g} %"
+
+
+def set_aside(quarantined: dict[str, Any]) -> str:
+    """Return how many rows were set aside before the rest was judged.
+
+    >>> set_aside({"rows": 12, "ratio": 0.004})
+    '12 rows set aside (0.4 %)'
+    """
+    count = int(quarantined["rows"])
+    return f"{count:,} {'row' if count == 1 else 'rows'} set aside ({share(float(quarantined['ratio']))})"
+
+
 def examples(values: Iterable[Any], most: int) -> list[str]:
     """Return distinct unexpected values in the order of their rows; a row of several columns reads ``name=value``."""
     shown = dict.fromkeys(_example(value) for value in values if value is not None)

@@ -22,6 +22,7 @@ from include.retraining import expectations, keys, signing
 from include.retraining.folder import open_folder
 from include.retraining.validation import About, validate
 from include.retraining.windows import Interval
+from tests.retraining.ui import histories
 
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -43,7 +44,9 @@ def publish(folder: Path, rows: pd.DataFrame) -> None:
         found = validate(frame, suite, about)
         page = keys.data_docs_page(MODEL, interval, digest, suite.sha256)
         store.put(page, found.html.encode())
-        store.put(keys.validation(MODEL, interval, digest, suite.sha256), signing.seal(found.result))
+        told = zip(suite.expectations, found.result["expectations"], strict=True)
+        result = {**found.result, "expectations": [histories.told(raw, row) for raw, row in told]}
+        store.put(keys.validation(MODEL, interval, digest, suite.sha256), signing.seal(result))
         if day == DAYS[1]:
             decision = {"answer": "keep", "sentences": ["Nothing is worse.", "It is young."]}
             sections = {"validation": {"sentence": found.result["sentence"], "page": page}, "decision": decision}
@@ -53,7 +56,9 @@ def publish(folder: Path, rows: pd.DataFrame) -> None:
 
 
 def add_run() -> None:
-    """Tell Airflow's database of a run, so that its page exists."""
+    """Tell Airflow's database of a run and its tasks, so that their pages exist."""
+    from airflow.models.dag_version import DagVersion
+    from airflow.models.dagbag import DBDagBag
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from airflow.utils.state import DagRunState
@@ -71,6 +76,12 @@ def add_run() -> None:
         )
         run.start_date = run.end_date = moment
         session.add(run)
+        session.flush()
+        version = DagVersion.get_latest_version(DAG_ID, session=session)
+        run.dag = DBDagBag().get_dag(version.id, session=session)
+        run.verify_integrity(session=session, dag_version_id=version.id)
+        for task in run.get_task_instances(session=session):
+            task.state, task.start_date, task.end_date = "success", moment, moment
 
 
 def run_of(address: str) -> Any:
@@ -87,10 +98,7 @@ def run_of(address: str) -> Any:
 def site(airflow_db: Path, departures: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run Airflow's API server and return its address."""
     folder = tmp_path_factory.mktemp("store")
-    rows = departures.drop(columns=["plane_year", "departed_at", "arr_delay", "outcome_known_at"]).assign(
-        plane_age=10.0, origin_late_share=0.2, carrier_late_share=0.2, departed=0.5
-    )
-    publish(folder, rows.assign(weekday=rows["weekday"].astype(str)))
+    publish(folder, histories.snapshot_rows(departures))
     subprocess.run([sys.executable, "-m", "airflow", "dags", "reserialize"], check=True, capture_output=True)
     add_run()
     with socket.socket() as probe:

@@ -20,6 +20,8 @@ HOSTILE = json.loads((Path(__file__).parents[1] / "hostile.json").read_text())
 DAY = Interval(datetime(2013, 2, 8, 5, tzinfo=UTC), datetime(2013, 2, 9, 5, tzinfo=UTC))
 RUN = "/dags/retrain_flight_delays/runs/manual__storm/plugin/retraining_run_data_docs"
 NAV = "/plugin/retraining_data_docs"
+TASK = "/dags/retrain_flight_delays/runs/manual__storm/tasks/validate_snapshot/details"
+TRENDS = "/retraining/data-docs/retrain_flight_delays/trends"
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_list_opens_a_page_inside_airflow(watched):
     expect(document.locator("body")).to_contain_text("<img src=x onerror=alert(1)>", use_inner_text=True)
     listed.get_by_role("link", name="flight_delays").click()
     expect(listed.locator("tbody")).to_have_count(len(DAYS))
-    listed.get_by_role("combobox").select_option("fail")
+    listed.get_by_role("combobox", name="Outcome").select_option("fail")
     listed.get_by_role("button", name="Show").click()
     expect(listed.locator("tbody")).to_have_count(1)
     expect(listed.get_by_text("Refused", exact=True)).to_be_visible()
@@ -101,6 +103,64 @@ def test_navigation_names_the_list(watched):
     page.get_by_role("button", name="Browse").click()
     page.get_by_role("menuitem", name="Data Docs").click()
     expect(page.frame_locator("iframe").get_by_role("heading", name="flight_delays")).to_be_visible()
+
+
+def test_list_is_searched_and_filtered_by_what_did_not_hold(watched):
+    page = watched(NAV)
+    listed = page.frame_locator("iframe")
+    listed.get_by_role("searchbox", name="Search").fill("8 february departed")
+    listed.get_by_role("button", name="Show").click()
+    expect(listed.locator("tbody")).to_have_count(1)
+    expect(listed.get_by_role("searchbox")).to_have_value("8 february departed")
+    listed.get_by_role("searchbox").fill("")
+    chosen = listed.get_by_role("combobox", name="What did not hold")
+    chosen.select_option(label="origin: values must belong to this set: EWR, JFK, LGA (critical)")
+    listed.get_by_role("button", name="Show").click()
+    expect(listed.locator("tbody")).to_have_count(1)
+    expect(listed.locator("tbody")).to_contain_text("Saturday 9 February 2013")
+    assert page.wrong == []
+
+
+def test_trends_lead_from_the_list_to_one_interval(watched):
+    page = watched(NAV)
+    listed = page.frame_locator("iframe")
+    listed.get_by_role("link", name="Trends").click()
+    expect(listed.get_by_role("img", name="departed: mean must be between 0.9 and 1")).to_be_visible()
+    listed.get_by_role("link", name="departed: mean must be between 0.9 and 1").click()
+    expect(listed.get_by_role("heading", level=1)).to_have_text("departed: mean must be between 0.9 and 1")
+    plot = listed.get_by_role("img")
+    assert plot.bounding_box()["height"] > 150
+    assert len({box["x"] for box in (dot.bounding_box() for dot in plot.locator(".dot").all())}) == len(DAYS)
+    listed.get_by_role("link", name="Friday 8 February 2013").click()
+    expect(listed.frame_locator("iframe").get_by_role("heading", name="Friday 8 February 2013")).to_be_visible()
+    assert page.wrong == []
+
+
+def test_task_has_a_button_to_its_page(watched):
+    page = watched(TASK)
+    page.get_by_role("link", name="Data Docs").click()
+    page.wait_for_url(f"**{RUN}")
+    document = page.frame_locator("iframe").frame_locator("iframe")
+    expect(document.get_by_role("heading", name="Friday 8 February 2013")).to_be_visible()
+    assert page.wrong == []
+
+
+def test_other_tasks_have_no_button(watched):
+    page = watched(TASK.replace("validate_snapshot", "pull_snapshot"))
+    expect(page.get_by_text("pull_snapshot").first).to_be_visible()
+    expect(page.get_by_text("Additional Task Instance Attributes")).to_be_visible()
+    assert page.get_by_text("Extra Links").count() == 0
+
+
+def test_skip_link_passes_over_what_stands_above(watched):
+    page = watched("/retraining/data-docs")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the intervals")
+    expect(skip).to_be_focused()
+    assert skip.bounding_box()["width"] > 50
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="snapshot of Saturday 9 February 2013")).to_be_focused()
 
 
 def test_run_tab_begins_with_the_decision(watched):
@@ -121,16 +181,17 @@ def test_published_page_can_reach_nobody(watched):
     assert page.evaluate("document.querySelector('iframe').contentDocument") is None
 
 
-@pytest.mark.parametrize("path", ["/retraining/data-docs", "/retraining/run?dag_id=retrain_flight_delays&run_id=x"])
+@pytest.mark.parametrize(
+    "path", ["/retraining/data-docs", TRENDS, "/retraining/run?dag_id=retrain_flight_delays&run_id=x"]
+)
 def test_keyboard_reaches_everything_that_can_be_pressed(watched, path):
     page = watched(path)
-    pressable = page.locator("a, button, select").count()
+    kinds = "a, button, select, input:not([type=hidden])"
+    pressable = page.locator(kinds).count()
     reached = set()
     for _ in range(pressable):
         page.keyboard.press("Tab")
-        reached.add(
-            page.evaluate("[...document.querySelectorAll('a, button, select')].indexOf(document.activeElement)")
-        )
+        reached.add(page.evaluate(f"[...document.querySelectorAll('{kinds}')].indexOf(document.activeElement)"))
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
     assert reached == set(range(pressable))
 
@@ -145,6 +206,19 @@ def test_pages_fit_and_can_be_read(watched, scheme, width):
     frame = framed(page)
     assert frame.evaluate("document.documentElement.scrollWidth") <= width
     assert faint(frame) == []
+    assert faint(page) == []
+    assert page.wrong == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_trends_fit_and_can_be_read(watched, scheme, width):
+    page = watched(TRENDS, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert faint(page) == []
+    page.get_by_role("link", name="departed: mean must be between 0.9 and 1").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("departed: mean must be between 0.9 and 1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert faint(page) == []
     assert page.wrong == []
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.retraining import errors, steps
+from include.retraining.links import DataDocsLink
 from tests.conftest import ROOT
 from tests.run.conftest import load_dag
 
@@ -53,6 +54,10 @@ def test_the_report_is_a_teardown_that_never_decides_the_runs_state(dag) -> None
     report = dag.get_task("report")
     assert report.is_teardown
     assert not report.on_failure_fail_dagrun
+
+
+def test_the_task_that_publishes_data_docs_has_their_button(dag) -> None:
+    assert [task.task_id for task in dag.tasks if type(task) in DataDocsLink.operators] == ["validate_snapshot"]
 
 
 def test_runs_come_one_at_a_time_without_catching_up(dag) -> None:

@@ -50,6 +50,17 @@ def test_airflow_registers_the_application_and_both_views(airflow_db):
     assert all(not view["href"].startswith("/") for view in ours.values()), "Airflow may live below a path"
 
 
+def test_airflow_registers_the_button_whose_tab_the_plugin_has(airflow_db):
+    from airflow import plugins_manager
+
+    from include.retraining.links import RUN_TAB
+
+    assert "Data Docs" in [link.name for link in plugins_manager.get_operator_extra_links()]
+    views, _ = plugins_manager._get_ui_plugins()
+    assert [view["destination"] for view in views if view["url_route"] == RUN_TAB] == ["dag_run"]
+    assert plugins_manager.get_global_operator_extra_links() == [], "it would be on other people's tasks"
+
+
 @pytest.mark.parametrize(("name", "admitted"), [("retraining_plugin.py", True), ("json.py", False), ("a/b.py", False)])
 def test_airflow_runs_plugins_only(tmp_path, name, admitted):
     from airflow._shared.module_loading.file_discovery import find_path_from_directory

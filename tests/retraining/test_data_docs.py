@@ -176,3 +176,59 @@ def test_a_page_that_cannot_be_drawn_does_not_lose_the_validation(monkeypatch):
 
 def exist(column: str) -> dict[str, object]:
     return {"type": "expect_column_to_exist", "kwargs": {"column": column}}
+
+
+def told(**more: object) -> Page:
+    """Return the page of one expectation that held, and of one more that is told as a test wants it."""
+    suite = expectations.parse({"name": "s", "expectations": [exist("a"), exist("b")]}, "test")
+    found = validate(pd.DataFrame({"a": [1], "b": [1]}), suite, About("model", DAY, "0" * 64))
+    rows = found.result["expectations"]
+    result = {**found.result, "expectations": [rows[0], {**rows[1], **more}], "quarantined": more.get("quarantined")}
+    raw = {"expectation_config": {"type": "expect_column_to_exist", "severity": "critical"}, "result": {}}
+    raised = {"raised_exception": False, "exception_message": "", "exception_traceback": ""}
+    own = [
+        {
+            **raw,
+            "success": True,
+            "exception_info": raised,
+            "expectation_config": {**raw["expectation_config"], "kwargs": {"column": column}, "notes": ""},
+        }
+        for column in "ab"
+    ]
+    return Page(data_docs.page(result, own))
+
+
+def test_what_comes_with_the_product_is_marked_wherever_it_stands():
+    page = told(source="default", success=False)
+    failed, own = page.text.split("Every expectation")
+    assert "critical default" in failed.split("What did not hold")[1]
+    assert "critical default" in own
+    assert "Expectations marked default come with the product; all others stand in the suite." in own
+    assert "default" not in told(source="suite", success=False).text.split("Every expectation")[1]
+
+
+def test_what_was_not_judged_is_no_success():
+    page = told(judged=False, observed="no earlier Friday")
+    assert "Expectations that held 1 of 1 Not judged yet 1, for want of earlier intervals" in page.text
+    assert page.text.split("Every expectation")[1].count("not judged") == 1
+    assert "not judged" not in told().text.lower()
+
+
+def test_rows_that_were_set_aside_are_told():
+    page = told(quarantined={"rows": 12, "ratio": 0.004, "key": "k"})
+    assert "Quarantine 12 rows set aside (0.4 %)" in page.text
+    assert "Quarantine" not in told().text
+
+
+def test_a_failure_says_what_share_of_the_rows_it_is_and_names_some_values():
+    text = Page(build("EWR").html).text
+    failed = text.split("What did not hold")[1].split("Every expectation")[0]
+    assert "column EWR : values must belong to this set: category EWR, fine" in failed
+    assert "2 of 3 unexpected (66.7 %) This value: value EWR note EWR" in failed
+
+
+def test_results_that_do_not_match_what_great_expectations_drew_lose_their_marks_only():
+    suite = expectations.parse({"name": "s", "expectations": [exist("a")]}, "test")
+    found = validate(pd.DataFrame({"a": [1]}), suite, About("model", DAY, "0" * 64))
+    page = Page(data_docs.page(found.result, []))
+    assert "could not draw" not in page.text

@@ -35,10 +35,11 @@ def build() -> "FastAPI":
     from starlette.exceptions import HTTPException
 
     from include.retraining.errors import RetrainingError
-    from include.retraining.ui import data_docs_pages
+    from include.retraining.ui import data_docs_pages, trend_pages
     from include.retraining.ui.auth import get_user
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(get_user)])
+    app.include_router(trend_pages.router)  # before the pages of an interval, whose addresses have the same shape
     app.include_router(data_docs_pages.router)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _incomplete)

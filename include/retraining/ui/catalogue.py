@@ -4,65 +4,29 @@ Only what a listing names is ever read, so no address can lead out of a model's 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby, islice
 from threading import Lock
-from typing import Any
+from typing import Generic, TypeVar
 
-from include.retraining import connections, inventory, keys, phrases, signing
+from include.retraining import connections, inventory, keys, signing
 from include.retraining.errors import IntegrityError
 from include.retraining.store import Store, Stored
+from include.retraining.ui.documents import Document, Entry, Judgement, Wanted, gravity, summary
 from include.retraining.windows import Interval
 
 SHOWN = 31
 LOOKED_AT = 12 * SHOWN
-"""How many intervals one page may look at to find those of one outcome."""
+"""How many intervals one page may look at to find those that are wanted."""
 REMEMBERED = 4000
+"""How many results are kept in memory, at about 9 KB for a suite of 40 expectations."""
 READERS = 8
-GRAVITY = {"unknown": 0, "pass": 1, "warn": 2, "fail": 3}
-
-
-@dataclass(frozen=True)
-class Document:
-    """One page of Data Docs, and what its result says in short."""
-
-    name: str
-    on: str = "snapshot"
-    outcome: str = "unknown"
-    rows: int | None = None
-    sentence: str = "Its result cannot be read."
-    failed: tuple[str, ...] = ()
-    timezone: str = "UTC"
-    as_of: str = ""
-    """When its rows were frozen; told only where an interval has several."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One interval and its pages."""
-
-    interval: Interval
-    documents: tuple[Document, ...]
-
-    @property
-    def span(self) -> str:
-        """Return the interval as addresses name it."""
-        return keys.span(self.interval)
-
-    @property
-    def outcome(self) -> str:
-        """Return the gravest outcome."""
-        return max((document.outcome for document in self.documents), key=GRAVITY.__getitem__)
-
-    @property
-    def title(self) -> str:
-        """Return the interval in words."""
-        timezones = [document.timezone for document in self.documents if document.outcome != "unknown"]
-        return phrases.day(self.interval.start, self.interval.end, timezones[0] if timezones else "UTC")
+EVERYTHING = Wanted()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,6 +36,31 @@ class Listing:
     entries: tuple[Entry, ...]
     looked_at: int
     older: str | None
+    failing: tuple[Judgement, ...] = ()
+    """What did not hold anywhere in the intervals looked at, each expectation once, the gravest first."""
+
+
+class Memory(Generic[T]):
+    """What was asked for last of what never changes under its key; readers in several threads share it."""
+
+    def __init__(self, most: int) -> None:
+        self._held: OrderedDict[str, T] = OrderedDict()
+        self._most, self._lock = most, Lock()
+
+    def get(self, key: str) -> T | None:
+        """Return what is remembered under a key."""
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
+
+    def keep(self, key: str, value: T) -> T:
+        """Remember a value, and forget what nobody has asked for longest beyond the most that are kept."""
+        with self._lock:
+            self._held[key] = value
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)
+        return value
 
 
 class Catalogue:
@@ -79,17 +68,17 @@ class Catalogue:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._known: OrderedDict[str, Document] = OrderedDict()
-        self._lock = Lock()
+        self._documents: Memory[Document] = Memory(REMEMBERED)
+        self._frozen: Memory[str] = Memory(REMEMBERED)
 
-    def listing(self, model: str, outcome: str = "", before: str = "", shown: int = SHOWN) -> Listing:
+    def listing(self, model: str, wanted: Wanted = EVERYTHING, before: str = "", shown: int = SHOWN) -> Listing:
         """Return intervals of a model, newest first.
 
         Parameters
         ----------
         model : str
-        outcome : str
-            ``pass``, ``warn`` or ``fail``; empty for all.
+        wanted : Wanted
+            Which of them.
         before : str
             Only intervals whose key form sorts before this one.
         shown : int
@@ -97,21 +86,26 @@ class Catalogue:
         """
         spans = self._spans(model, before)
         found: list[Entry] = []
-        looked_at, last = 0, ""
-        while len(found) < shown and looked_at < LOOKED_AT and (chunk := list(islice(spans, shown))):
+        looked_at: list[Entry] = []
+        while len(found) < shown and len(looked_at) < LOOKED_AT and (chunk := list(islice(spans, shown))):
             for entry in self._entries(model, chunk):
                 if len(found) == shown:
                     break
-                looked_at, last = looked_at + 1, entry.span
-                found += [entry] if outcome in ("", entry.outcome) else []
+                looked_at.append(entry)
+                found += [entry] if wanted.admits(entry) else []
+        last = looked_at[-1].span if looked_at else ""
         more = bool(last) and next(self._spans(model, last), None) is not None
-        return Listing(tuple(found), looked_at, last if more else None)
+        return Listing(tuple(found), len(looked_at), last if more else None, _failing(looked_at))
+
+    def newest(self, model: str, most: int) -> list[Entry]:
+        """Return the newest intervals of a model, the newest first."""
+        return self._entries(model, list(islice(self._spans(model, ""), most)))
 
     def entry(self, model: str, span: str) -> Entry | None:
         """Return one interval; None if it has no Data Docs."""
         interval = _interval(span)
-        names = self._names(model, keys.data_docs(model, interval)) if interval else []
-        return self._entries(model, [(span, names)])[0] if names else None
+        pages = list(self._listed(model, keys.data_docs(model, interval))) if interval else []
+        return self._entries(model, [(span, pages)])[0] if pages else None
 
     def neighbours(self, model: str, span: str) -> tuple[str | None, str | None]:
         """Return the spans of the intervals before and after one, where there are any."""
@@ -130,18 +124,15 @@ class Catalogue:
         interval = _interval(span)
         if interval is None:
             return None
-        keys_by_name = {
-            found.key.rpartition("/")[2]: found.key for found in self._listed(model, keys.data_docs(model, interval))
-        }
+        listed = self._listed(model, keys.data_docs(model, interval))
+        keys_by_name = {_name(found): found.key for found in listed}
         return self.store.get(keys_by_name[name]) if name in keys_by_name else None
 
-    def _names(self, model: str, prefix: str) -> list[str]:
-        return [found.key.removeprefix(prefix) for found in self._listed(model, prefix)]
-
     def _listed(self, model: str, prefix: str) -> Iterator[Stored]:
+        """Yield what lies below a prefix, without what is none of ours."""
         return (found for _, found in inventory.placed(model, self.store.list(prefix)))
 
-    def _spans(self, model: str, before: str) -> Iterator[tuple[str, list[str]]]:
+    def _spans(self, model: str, before: str) -> Iterator[tuple[str, list[Stored]]]:
         """Yield spans and their pages, newest first, listing a year at a time."""
         first = next(self._listed(model, keys.data_docs(model)), None)
         if first is None:
@@ -150,55 +141,59 @@ class Catalogue:
         start = _interval(before)
         newest = start.start.year if start else datetime.now(UTC).year + 1
         for year in range(newest, oldest - 1, -1):
-            for span, names in reversed(self._of_year(model, year)):
+            for span, pages in reversed(self._of_year(model, year)):
                 if not before or span < before:
-                    yield span, names
+                    yield span, pages
 
-    def _of_year(self, model: str, year: int) -> list[tuple[str, list[str]]]:
-        listed = [found.key.split("/")[2:] for found in self._listed(model, f"{keys.data_docs(model)}{year:04d}")]
-        return [(span, [part[1] for part in parts]) for span, parts in groupby(listed, key=lambda part: part[0])]
+    def _of_year(self, model: str, year: int) -> list[tuple[str, list[Stored]]]:
+        listed = self._listed(model, f"{keys.data_docs(model)}{year:04d}")
+        return [(span, list(pages)) for span, pages in groupby(listed, key=lambda one: one.key.split("/")[2])]
 
-    def _entries(self, model: str, chunk: list[tuple[str, list[str]]]) -> list[Entry]:
-        wanted = [(keys.parse_span(span), name) for span, names in chunk for name in names]
+    def _entries(self, model: str, chunk: list[tuple[str, list[Stored]]]) -> list[Entry]:
+        wanted = [(keys.parse_span(span), _name(page)) for span, pages in chunk for page in pages]
         with ThreadPoolExecutor(READERS) as readers:
             documents = iter(list(readers.map(lambda one: self._document(model, *one), wanted)))
         entries = []
-        for span, names in chunk:
-            interval = keys.parse_span(span)
-            entries.append(Entry(interval, self._ordered(model, interval, [next(documents) for _ in names])))
+        for span, pages in chunk:
+            read = [(next(documents), page.modified_at) for page in pages]
+            entries.append(Entry(keys.parse_span(span), self._ordered(model, keys.parse_span(span), read)))
         return entries
 
     def _document(self, model: str, interval: Interval, name: str) -> Document:
         rows, _, suite = name.removesuffix(".html").partition("-")
         key = keys.validation(model, interval, rows, suite)
-        with self._lock:
-            known = self._known.get(key)
-        if known:
+        if known := self._documents.get(key):
             return known
         try:
-            document = _summary(name, signing.unseal(self.store.get(key), key))
-        except (IntegrityError, KeyError, TypeError):
+            return self._documents.keep(key, summary(name, signing.unseal(self.store.get(key), key)))
+        except (IntegrityError, KeyError, TypeError, ValueError):
             return Document(name)
-        with self._lock:
-            self._known[key] = document
-            while len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        return document
 
-    def _ordered(self, model: str, interval: Interval, documents: list[Document]) -> tuple[Document, ...]:
-        """Return an interval's pages, the snapshot's first; of several of one kind the newest rows first."""
-        kinds = [document.on for document in documents]
-        if len(set(kinds)) < len(kinds):
-            frozen = self._frozen(model, keys.snapshots(model, interval))
-            frozen |= self._frozen(model, keys.labels(model, interval))
-            documents = [replace(one, as_of=frozen.get(one.name.partition("-")[0], "")) for one in documents]
-        documents.sort(key=lambda one: (one.as_of, one.name), reverse=True)
-        return tuple(sorted(documents, key=lambda one: one.on, reverse=True))
+    def _ordered(self, model: str, interval: Interval, read: list[tuple[Document, datetime]]) -> tuple[Document, ...]:
+        """Return an interval's pages, the snapshot's first; of one kind the newest rows by the latest suite first."""
+        dated = [(self._as_of(model, interval, one, read), moment, one) for one, moment in read]
+        dated.sort(key=lambda one: (one[0], one[1], one[2].name), reverse=True)
+        dated.sort(key=lambda one: one[2].on, reverse=True)
+        seen: set[tuple[str, str]] = set()
+        ordered = []
+        for as_of, _, one in dated:
+            same = (one.on, one.rows_digest)
+            ordered.append(replace(one, as_of=as_of, is_superseded=same in seen))
+            seen.add(same)
+        return tuple(ordered)
 
-    def _frozen(self, model: str, prefix: str) -> dict[str, str]:
-        """Return when rows were frozen, by the start of their digest, from ``{as-of}-{sha12}``."""
-        stems = (name.split("/")[0].split(".")[0].split("-") for name in self._names(model, prefix))
-        return {stem[1]: f"{keys.parse_stamp(stem[0]):%Y-%m-%d %H:%M} UTC" for stem in stems if len(stem) == 2}
+    def _as_of(self, model: str, interval: Interval, one: Document, read: list[tuple[Document, datetime]]) -> str:
+        """Return when rows were frozen, if other rows of their kind were too."""
+        if len({other.rows_digest for other, _ in read if other.on == one.on}) == 1:
+            return ""
+        listed = (keys.snapshots(model, interval), keys.labels(model, interval))
+        known = self._frozen.get(f"{listed[0]}{one.rows_digest}")
+        if known is not None:
+            return known
+        moments = dict(_frozen(found.key, prefix) for prefix in listed for found in self._listed(model, prefix))
+        for other, _ in read:
+            self._frozen.keep(f"{listed[0]}{other.rows_digest}", moments.get(other.rows_digest, ""))
+        return moments.get(one.rows_digest, "")
 
 
 @cache
@@ -207,16 +202,23 @@ def opened() -> Catalogue:
     return Catalogue(connections.open_store())
 
 
-def _summary(name: str, result: dict[str, Any]) -> Document:
-    return Document(
-        name=name,
-        on=result.get("on", "snapshot"),
-        outcome=result["outcome"] if result["outcome"] in GRAVITY else "unknown",
-        rows=result["rows"],
-        sentence=result["sentence"],
-        failed=tuple(phrases.shortfall(row) for row in phrases.failed(result["expectations"])),
-        timezone=result.get("timezone", "UTC"),
-    )
+def _failing(entries: Iterable[Entry]) -> tuple[Judgement, ...]:
+    failed: dict[str, Judgement] = {}
+    for entry in entries:
+        for document in entry.documents:
+            for one in document.failed:
+                failed.setdefault(one.id, one)
+    return tuple(sorted(failed.values(), key=lambda one: (gravity(one), one.wanted)))
+
+
+def _name(page: Stored) -> str:
+    return page.key.rpartition("/")[2]
+
+
+def _frozen(key: str, prefix: str) -> tuple[str, str]:
+    """Return the start of a digest and when those rows were frozen, from ``{as-of}-{sha12}``."""
+    stem = key.removeprefix(prefix).split("/")[0].split(".")[0].split("-")
+    return (stem[1], f"{keys.parse_stamp(stem[0]):%Y-%m-%d %H:%M} UTC") if len(stem) == 2 else ("", "")
 
 
 def _interval(span: str) -> Interval | None:

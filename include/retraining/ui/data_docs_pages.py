@@ -1,5 +1,6 @@
 """Data Docs in Airflow: the list of a model's intervals, one published page, and the page of a run."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
@@ -7,34 +8,47 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from include.retraining import specs
 from include.retraining.ui import catalogue, runs
 from include.retraining.ui.auth import get_user, readable_dags, requires_access_dag
-from include.retraining.ui.catalogue import SHOWN, Catalogue, Document, Entry
+from include.retraining.ui.catalogue import SHOWN, Catalogue
+from include.retraining.ui.documents import LONGEST_SEARCH, Document, Entry, Wanted
 from include.retraining.ui.rendering import document, message, render
 
 DAG_PREFIX = "retrain_"
 PREVIEWED = 5
 OUTCOMES = ("pass", "warn", "fail")
+EXPECTATION = re.compile(r"[0-9a-f]{12}")
 
 User = Annotated[Any, Depends(get_user)]
 
 
-def list_data_docs(request: Request, user: User, dag_id: str = "", outcome: str = "", before: str = "") -> Response:
+def wanted(outcome: str = "", failed: str = "", text: str = "") -> Wanted:
+    """Return which intervals an address asks for; what cannot be meant is left out."""
+    return Wanted(
+        outcome if outcome in OUTCOMES else "",
+        failed if EXPECTATION.fullmatch(failed) else "",
+        text.strip()[:LONGEST_SEARCH],
+    )
+
+
+Sought = Annotated[Wanted, Depends(wanted)]
+
+
+def list_data_docs(request: Request, user: User, sought: Sought, dag_id: str = "", before: str = "") -> Response:
     """Show each model's intervals, newest first; one model in full, several in short."""
     readable = readable_dags(user)
     models = [name for name in specs.names() if f"{DAG_PREFIX}{name}" in readable]
     if dag_id:
         if dag_id not in readable:
             raise HTTPException(403)
-        models = [model for model in models if f"{DAG_PREFIX}{model}" == dag_id] or [_model(dag_id)]
-    outcome = outcome if outcome in OUTCOMES else ""
+        models = [model for model in models if f"{DAG_PREFIX}{model}" == dag_id] or [model_of(dag_id)]
     shown = SHOWN if len(models) == 1 else PREVIEWED
     shelf = catalogue.opened()
-    listed = [(model, shelf.listing(model, outcome, before if dag_id else "", shown)) for model in models]
-    return render(request, "list.html", listed=listed, outcome=outcome, before=before, alone=len(models) == 1)
+    listed = [(model, shelf.listing(model, sought, before if dag_id else "", shown)) for model in models]
+    return render(request, "list.html", listed=listed, sought=sought, before=before, alone=len(models) == 1)
 
 
 def show_data_docs(request: Request, dag_id: str, interval: str, name: str) -> Response:
     """Show one page of Data Docs in its frame."""
-    model, shelf = _model(dag_id), catalogue.opened()
+    model, shelf = model_of(dag_id), catalogue.opened()
     entry, shown = _found(shelf, model, interval, name)
     older, newer = shelf.neighbours(model, interval)
     links = {"older": _first(shelf, model, older), "newer": _first(shelf, model, newer)}
@@ -43,7 +57,7 @@ def show_data_docs(request: Request, dag_id: str, interval: str, name: str) -> R
 
 def read_data_docs(dag_id: str, interval: str, name: str) -> Response:
     """Return the published page itself, sandboxed."""
-    html = catalogue.opened().html(_model(dag_id), interval, name)
+    html = catalogue.opened().html(model_of(dag_id), interval, name)
     if html is None:
         raise HTTPException(404)
     return document(html)
@@ -67,7 +81,8 @@ def show_run(request: Request, dag_id: str, run_id: str) -> Response:
     )
 
 
-def _model(dag_id: str) -> str:
+def model_of(dag_id: str) -> str:
+    """Return the model that a DAG retrains; there is no page for any other."""
     model = dag_id.removeprefix(DAG_PREFIX)
     if not dag_id.startswith(DAG_PREFIX) or model not in specs.names():
         raise HTTPException(404)

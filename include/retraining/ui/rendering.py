@@ -57,7 +57,7 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": phrases.number, "visible": phrases.visible}
+    environment.filters |= {"number": phrases.number, "share": phrases.share, "visible": phrases.visible}
     return environment
 
 

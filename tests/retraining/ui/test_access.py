@@ -8,16 +8,18 @@ import pytest
 from include.retraining import keys
 from include.retraining.ui import catalogue, data_docs_pages
 from include.retraining.ui.app import build
+from include.retraining.ui.documents import identity
 from include.retraining.ui.rendering import DOCUMENT_POLICY
 
 DAG_ID = "retrain_flight_delays"
 SPAN = "20130208T050000Z--20130209T050000Z"
 NAME = f"{'a' * 12}-{'f' * 12}.html"
+EXPECTATION = identity("snapshot", "expect_column_mean_to_be_between", "distance", "warning", "suite", "1")
 
 
 def addresses() -> list[str]:
     """Return an address of every route of the application, with everything filled in."""
-    filled = {"dag_id": DAG_ID, "interval": SPAN, "name": NAME}
+    filled = {"dag_id": DAG_ID, "interval": SPAN, "name": NAME, "expectation": EXPECTATION}
     return [f"/retraining{route.path.format(**filled)}?dag_id={DAG_ID}&run_id=manual" for route in build().routes]
 
 
@@ -34,6 +36,8 @@ def guarded(monkeypatch):
 def test_the_walk_covers_every_route():
     assert {route.path for route in build().routes} == {
         "/data-docs",
+        "/data-docs/{dag_id}/trends",
+        "/data-docs/{dag_id}/trends/{expectation}",
         "/data-docs/{dag_id}/{interval}/{name}",
         "/data-docs/{dag_id}/{interval}/{name}/raw",
         "/run",
@@ -254,6 +258,15 @@ def test_no_dag_leads_to_another_model(viewer, publish, secret, dag_id):
     publish("2013-02-08")
     assert viewer.get(f"/retraining/data-docs/{dag_id}/{SPAN}/{NAME}/raw").status_code == 404
     answer = viewer.get(f"/retraining/run?dag_id={dag_id}&run_id=..%2f..%2fpromotions")
+    assert secret not in answer.text
+
+
+@pytest.mark.parametrize("expectation", [*TRAVERSALS, "0" * 12, EXPECTATION.upper(), f"{EXPECTATION}/raw"])
+def test_no_expectation_leads_anywhere_else(viewer, publish, secret, expectation):
+    publish("2013-02-08")
+    answer = viewer.get(f"/retraining/data-docs/{DAG_ID}/trends/{expectation}")
+    assert answer.status_code in (200, 307, 404), expectation  # 200: the list itself, for what a client tidies away
+    assert answer.status_code != 200 or "Trends of flight_delays" in answer.text
     assert secret not in answer.text
 
 

@@ -1,11 +1,13 @@
 """The catalogue: newest first, a bounded cost, nothing but what a listing names."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from include.retraining import keys, signing
 from include.retraining.ui.catalogue import LOOKED_AT, SHOWN, Catalogue
+from include.retraining.ui.documents import Wanted
 from include.retraining.windows import Interval
 
 MODEL = "flight_delays"
@@ -26,6 +28,9 @@ class Counting:
     def list(self, prefix):
         self.lists += 1
         return self._store.list(prefix)
+
+    def put(self, key, data):
+        self._store.put(key, data)
 
 
 @pytest.fixture
@@ -64,8 +69,52 @@ def test_results_are_read_once(many):
     assert many.gets == SHOWN
 
 
+def test_the_newest_intervals_cost_a_warm_catalogue_nothing_but_listings(many):
+    catalogue = Catalogue(many)
+    assert [one.documents[0].rows for one in catalogue.newest(MODEL, 90)] == list(range(119, 29, -1))
+    assert many.gets == 90
+    many.lists = 0
+    catalogue.newest(MODEL, 90)
+    assert many.gets == 90
+    assert many.lists <= datetime.now(UTC).year + 3 - 2012, "one look at the oldest, and one a year"
+
+
+def test_intervals_that_were_validated_twice_cost_a_warm_catalogue_no_more(many):
+    for number in range(119, 89, -1):
+        again = Interval(FIRST + timedelta(days=number), FIRST + timedelta(days=number + 1))
+        result = {"outcome": "pass", "rows": number, "sentence": "", "expectations": [], "on": "snapshot"}
+        many.put(keys.data_docs_page(MODEL, again, "b" * 64, "f" * 64), b"page")
+        many.put(keys.validation(MODEL, again, "b" * 64, "f" * 64), signing.seal(result))
+    catalogue = Catalogue(many)
+    catalogue.newest(MODEL, 10)
+    many.lists = 0
+    catalogue.newest(MODEL, 10)
+    fewer, many.lists = many.lists, 0
+    catalogue.newest(MODEL, 30)
+    catalogue.newest(MODEL, 30)
+    cold_and_warm, many.lists = many.lists, 0
+    catalogue.newest(MODEL, 30)
+    assert many.lists == fewer < cold_and_warm
+
+
+def test_what_is_wanted_is_found_further_back(many, publish):
+    publish("2013-01-05", "warn")
+    listing = Catalogue(many).listing(MODEL, Wanted(text="departed january"))
+    assert [entry.title for entry in listing.entries] == ["Saturday 5 January 2013"]
+    assert listing.looked_at == 120
+
+
+def test_a_listing_names_what_did_not_hold_in_it_each_once_and_the_gravest_first(store, publish):
+    publish("2013-02-07", "warn")
+    publish("2013-02-08", "warn")
+    publish("2013-02-09", "fail")
+    listing = Catalogue(store).listing(MODEL, Wanted(outcome="pass"))
+    assert listing.entries == ()
+    assert [(one.column, one.severity) for one in listing.failing] == [("origin", "critical"), ("departed", "warning")]
+
+
 def test_outcomes_are_found_further_back(many):
-    listing = Catalogue(many).listing(MODEL, "fail")
+    listing = Catalogue(many).listing(MODEL, Wanted(outcome="fail"))
     assert [entry.documents[0].rows for entry in listing.entries] == list(range(113, 0, -10))
     assert listing.looked_at == 120 < LOOKED_AT
     assert listing.older is None
@@ -103,7 +152,7 @@ def test_an_interval_has_the_gravest_outcome_of_its_pages(store, publish):
     assert entry.outcome == "warn"
     assert entry.title == "Friday 8 February 2013"
     assert [one.on for one in entry.documents] == ["snapshot", "labels"]
-    assert entry.documents[0].failed == ("departed: mean must be at least 0.9 (found 0.49)",)
+    assert [one.words for one in entry.documents[0].failed] == ["departed: mean must be at least 0.9 (found 0.49)"]
 
 
 def test_of_several_snapshots_the_newest_rows_come_first(store, publish):
@@ -117,6 +166,21 @@ def test_of_several_snapshots_the_newest_rows_come_first(store, publish):
         ("snapshot", "a", "2013-03-01 05:00 UTC"),
         ("snapshot", "b", "2013-02-09 05:00 UTC"),
         ("labels", "c", ""),
+    ]
+
+
+def test_of_two_validations_of_the_same_rows_the_later_one_comes_first(store, publish):
+    """The suite has changed, and the interval was validated again."""
+    publish("2013-02-08", "warn")
+    interval = keys.parse_span("20130208T050000Z--20130209T050000Z")
+    first = store.get(keys.validation(MODEL, interval, "a" * 64, "f" * 64))
+    time.sleep(0.02)  # as fine as the store's clock is here
+    store.put(keys.data_docs_page(MODEL, interval, "a" * 64, "0" * 64), b"page")
+    store.put(keys.validation(MODEL, interval, "a" * 64, "0" * 64), first)
+    entry = Catalogue(store).entry(MODEL, keys.span(interval))
+    assert [(one.name[13], one.is_superseded, one.as_of) for one in entry.documents] == [
+        ("0", False, ""),
+        ("f", True, ""),
     ]
 
 

@@ -2,46 +2,17 @@
 
 import json
 import re
-from html.parser import HTMLParser
+import time
 from pathlib import Path
 
 import pytest
 
 from include.retraining import keys, phrases, signing, specs
+from tests.retraining.ui.conftest import DAG_ID, MODEL, failed_row
+from tests.retraining.ui.reading import INSIDE, Page, get
 
-DAG_ID = "retrain_flight_delays"
-MODEL = "flight_delays"
 SPAN = "20130208T050000Z--20130209T050000Z"
 HOSTILE = json.loads((Path(__file__).parents[2] / "hostile.json").read_text())
-
-
-class Page(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.texts: list[str] = []
-        self.attributes: set[str] = set()
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes |= {name for name, _ in attrs}
-        self.links += [value for name, value in attrs if name in ("href", "src", "action")]
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-
-def get(client, path: str, status: int = 200) -> Page:
-    answer = client.get(path)
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    return Page(answer.text)
 
 
 def test_list_names_intervals_newest_first_with_outcome_in_words(viewer, served, publish):
@@ -66,6 +37,67 @@ def test_list_can_be_filtered_by_outcome(viewer, served, publish):
     empty = get(viewer, f"/retraining/data-docs?dag_id={DAG_ID}&outcome=fail").text
     assert "None of the 2 intervals looked at is “refused”" in empty
     assert "8 February" in get(viewer, f"/retraining/data-docs?dag_id={DAG_ID}&outcome=nonsense").text
+
+
+def test_list_can_be_searched_and_keeps_what_is_looked_for(viewer, served, publish):
+    for date in range(1, 9):
+        publish(f"2013-02-0{date}", "warn" if date % 2 else "pass")
+    page = get(viewer, f"/retraining/data-docs?dag_id={DAG_ID}&text=departed+february&outcome=warn")
+    assert page.tags.count("tbody") == 4
+    html = viewer.get(f"/retraining/data-docs?dag_id={DAG_ID}&text=departed+february&outcome=warn").text
+    assert 'name="text" value="departed february"' in html
+    assert '<option value="warn" selected>' in html
+    empty = get(viewer, f"/retraining/data-docs?dag_id={DAG_ID}&text=august")
+    assert "None of the 8 intervals looked at is what you look for. Show every interval." in empty.text
+
+
+def test_list_can_be_filtered_by_what_did_not_hold(viewer, served, publish):
+    publish("2013-02-07", "warn")
+    publish("2013-02-08", "fail")
+    html = viewer.get(f"/retraining/data-docs?dag_id={DAG_ID}").text
+    options = dict(re.findall(r'<option value="([0-9a-f]{12})">([^<]+)</option>', html))
+    assert list(options.values()) == [
+        "origin: mean must be at least 0.9 (critical)",
+        "departed: mean must be at least 0.9 (warning)",
+    ]
+    for chosen, words in options.items():
+        page = get(viewer, f"/retraining/data-docs?dag_id={DAG_ID}&failed={chosen}")
+        assert page.tags.count("tbody") == 1
+        assert words.split(":")[0] in page.text
+    unknown = viewer.get(f"/retraining/data-docs?dag_id={DAG_ID}&failed={'0' * 12}").text
+    assert f'<option value="{"0" * 12}" selected>the one chosen</option>' in unknown
+    assert "None of the 2 intervals" in unknown
+    assert get(viewer, f"/retraining/data-docs?dag_id={DAG_ID}&failed=nonsense").tags.count("tbody") == 2
+
+
+def test_what_is_looked_for_is_kept_from_page_to_page(viewer, served, publish):
+    for number in range(40):
+        publish(f"2013-0{1 + number // 28}-{1 + number % 28:02d}", "warn")
+    first = viewer.get(f"/retraining/data-docs?dag_id={DAG_ID}&text=mean+%26+x&outcome=warn").text
+    assert "None of the 40" in first
+    first = viewer.get(f"/retraining/data-docs?dag_id={DAG_ID}&text=departed+mean&outcome=warn").text
+    (older,) = re.findall(r'href="([^"]+before=[^"]+)"', first)
+    second = viewer.get(older.replace("&amp;", "&"))
+    assert second.text.count("<tbody>") == 9
+    assert 'value="departed mean"' in second.text
+
+
+def test_list_tells_what_was_set_aside_and_what_comes_with_the_product(viewer, served, publish):
+    rows = [{**failed_row("departed"), "source": "default"}, failed_row("temp")]
+    publish("2013-02-08", "warn", expectations=rows, quarantined={"rows": 12, "ratio": 0.004, "key": "k"})
+    text = get(viewer, "/retraining/data-docs").text
+    assert "12 rows set aside (0.4 %) departed: mean must be at least 0.9 (found 0.49) default temp: mean" in text
+    assert "default marks an expectation that comes with the product" in text
+
+
+def test_list_tells_which_page_is_of_an_earlier_validation(viewer, served, publish):
+    publish("2013-02-08", "warn")
+    interval = keys.parse_span(SPAN)
+    result = served.get(keys.validation(MODEL, interval, "a" * 64, "f" * 64))
+    time.sleep(0.02)
+    served.put(keys.data_docs_page(MODEL, interval, "a" * 64, "0" * 64), b"page")
+    served.put(keys.validation(MODEL, interval, "a" * 64, "0" * 64), result)
+    assert get(viewer, "/retraining/data-docs").text.count("validated again since") == 1
 
 
 def test_list_is_paged(viewer, served, publish):
@@ -99,11 +131,11 @@ def test_page_of_an_interval_frames_the_document_and_leads_on(viewer, served, pu
     name = publish("2013-02-08", "warn")
     publish("2013-02-09")
     page = get(viewer, f"/retraining/data-docs/{DAG_ID}/{SPAN}/{name}")
-    assert "Data Docs flight_delays Friday 8 February 2013 Passed with warnings Earlier Later" in page.text
+    assert "Data Docs flight_delays Friday 8 February 2013 Passed with warnings Trends Earlier Later" in page.text
     assert f"/retraining/data-docs/{DAG_ID}/{SPAN}/{name}/raw" in page.links
     html = viewer.get(f"/retraining/data-docs/{DAG_ID}/{SPAN}/{name}").text
     assert '<iframe sandbox title="Data Docs of Friday 8 February 2013"' in html
-    for link in page.links:
+    for link in set(page.links) - {"#content"}:
         assert viewer.get(link).status_code == 200, link
 
 
@@ -114,7 +146,7 @@ def test_links_keep_airflows_own_prefix(airflow_app, viewer, served, publish):
     behind = TestClient(airflow_app, root_path="/airflow", headers=viewer.headers)
     links = Page(behind.get("/airflow/retraining/data-docs").text).links
     assert links
-    assert all(link.startswith("/airflow/retraining/") for link in links)
+    assert all(link.startswith(("/airflow/retraining/", "#content")) for link in links)
 
 
 def record(store, run_id: str, sections: dict) -> None:
@@ -165,11 +197,15 @@ def test_incomplete_address_is_told_kindly(viewer, served):
     assert "It needs run_id." in answer.text
 
 
+def hostile_row(text: str) -> dict[str, object]:
+    row = {"type": text, "column": text, "severity": "critical", "success": False, "limit": text, "observed": text}
+    return {**row, "notes": text, "examples": [text], "source": text, "number": text, "low": 0.1, "judged": text}
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_results_and_records_are_dead_text(viewer, served, publish, text):
     shown = phrases.visible(text)
-    row = {"type": shown, "column": shown, "severity": "critical", "success": False, "limit": shown, "observed": shown}
-    name = publish("2013-02-08", sentence=shown, expectations=[row], outcome="fail", on=shown)
+    name = publish("2013-02-08", sentence=shown, expectations=[hostile_row(shown)], outcome="fail", on=shown)
     page = f"{keys.data_docs(MODEL, keys.parse_span(SPAN))}{name}"
     decision = {"answer": text, "sentences": [text, text]}
     record(served, "manual__1", {"validation": {"sentence": text, "page": page}, "decision": decision})
@@ -177,20 +213,35 @@ def test_hostile_results_and_records_are_dead_text(viewer, served, publish, text
     addresses += [f"/retraining/run?dag_id={DAG_ID}&run_id=manual__1"]
     for address in addresses:
         found = get(viewer, address)
-        assert not {"script", "img", "svg", "object", "embed", "link", "base", "input"} & set(found.tags) - {"input"}
+        assert not {"script", "img", "svg", "object", "embed", "link", "base"} & set(found.tags)
         assert found.tags.count("iframe") <= 1
+        assert found.tags.count("input") in (0, 2)
         assert not [name for name in found.attributes if name.startswith("on") or name == "style"]
-        assert all(link.startswith("/retraining/") for link in found.links), found.links
+        assert all(link.startswith(INSIDE) for link in found.links), found.links
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_addresses_are_dead_text(viewer, served, text):
+def test_hostile_addresses_are_dead_text(viewer, served, publish, text):
     for parameters in ({"dag_id": text, "run_id": text}, {"dag_id": DAG_ID, "run_id": text}):
         answer = viewer.get("/retraining/run", params=parameters)
         found = Page(answer.text)
         assert not {"script", "img", "svg", "iframe", "object", "form", "input"} & set(found.tags)
-        assert all(link.startswith("/retraining/") for link in found.links)
-    for parameters in ({"dag_id": text}, {"outcome": text, "before": text}):
-        found = Page(viewer.get("/retraining/data-docs", params=parameters).text)
+        assert all(link.startswith(INSIDE) for link in found.links)
+    publish("2013-02-08", "warn")
+    harmless = Page(viewer.get("/retraining/data-docs", params={"dag_id": DAG_ID, "text": "nothing"}).text)
+    for name in ("text", "outcome", "failed", "before"):
+        answer = viewer.get("/retraining/data-docs", params={"dag_id": DAG_ID, name: text})
+        found = Page(answer.text)
+        assert answer.status_code == 200
         assert not {"script", "img", "svg", "iframe", "object"} & set(found.tags)
-        assert all(link.startswith("/retraining/") for link in found.links)
+        assert found.attributes <= harmless.attributes | {"scope", "rowspan", "aria-label"}
+        assert all(link.startswith(INSIDE) for link in found.links)
+    assert Page(viewer.get("/retraining/data-docs", params={"dag_id": text}).text).tags.count("form") == 0
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_searches_come_back_as_they_were_typed(viewer, served, publish, text):
+    publish("2013-02-08", "warn")
+    found = Page(viewer.get("/retraining/data-docs", params={"dag_id": DAG_ID, "text": text}).text)
+    kept = [value for name, value in found.values if name == "value" and value is not None]
+    assert " ".join(text.split())[:100] in [" ".join(value.split()) for value in kept]
