@@ -25,7 +25,7 @@ def words(text: str) -> list[str]:
 AIRFLOW = {"assets.py", "connections.py", "links.py", "metrics.py", "alerts.py", "retries.py", "ui/auth.py"}
 PURE = words(
     "windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors tables "
-    "inventory retention findings"
+    "inventory retention findings judging"
 )
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records"))
 CLIENTS = set(

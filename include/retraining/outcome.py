@@ -68,6 +68,7 @@ def decide(desk: Desk) -> dict[str, Any]:
         reference_losses=evaluation["reference_losses"] if is_of_head else [],
         drift=evaluation.get("drift", {}).get("sentence", ""),
         forced=bool(desk.inputs.form["force_retrain"]),
+        task=desk.spec.task,
     )
     return asdict(decision.decide(state, desk.spec.decision))
 
@@ -92,8 +93,9 @@ def compare(desk: Desk) -> dict[str, Any]:
     rows = scoring.labelled_rows(desk.store, desk.spec, desk.inputs, holdout)
     old = scoring.score_contender(desk.registry.load_live(head), rows, desk.spec) if head else None
     new = scoring.score_contender(desk.registry.load(challenger["version"]), rows, desk.spec)
-    floor = scoring.floor_losses(rows, desk.spec, challenger["base_rate"])
-    verdict = promotion.compare(old, new, floor, desk.spec.promotion, required_holdout(desk))
+    beaten = challenger["floor"] if "floor" in challenger else challenger["base_rate"]  # its name in earlier releases
+    floor = scoring.floor_losses(rows, desk.spec, beaten)
+    verdict = promotion.compare(old, new, floor, desk.spec.promotion, required_holdout(desk), desk.spec.task)
     return {
         **asdict(verdict),
         "champion": {"version": head.version, "losses": dict(old.losses)} if head and old else None,

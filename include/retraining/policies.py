@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 KEEP, DROP, PSEUDONYMISE = "keep", "drop", "pseudonymise"
-CANDIDATES = ("logistic_regression", "hist_gradient_boosting")
+BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
+CANDIDATES = {
+    BINARY: ("logistic_regression", "hist_gradient_boosting"),
+    MULTICLASS: ("logistic_regression", "hist_gradient_boosting"),
+    REGRESSION: ("ridge", "hist_gradient_boosting"),
+}
+"""Model families of each task, simplest first."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from croniter import croniter
 
 from include.retraining.errors import SpecError
 from include.retraining.policies import (
+    BINARY,
     CANDIDATES,
     DROP,
     KEEP,
@@ -49,7 +50,8 @@ class ModelSpec:
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     label: str
-    """0, 1 or NULL; NULL is *void* where ``void_column`` says so, else not known yet."""
+    """Binary: 0 or 1; multiclass: text; regression: a number. NULL is *void* where ``void_column`` says so, else not
+    known yet."""
     label_delay: timedelta
     start: datetime
     """First moment of the first interval, with a time zone."""
@@ -66,11 +68,12 @@ class ModelSpec:
     """Per column ``keep`` (default), ``drop`` or ``pseudonymise``."""
     schedule: str = "0 0 * * *"
     timezone: str = "UTC"
-    task: Literal["binary"] = "binary"
+    task: Literal["binary", "multiclass", "regression"] = "binary"
+    """It implies the loss by which versions are judged: log loss for classes, squared error for numbers."""
     slices: tuple[str, ...] = ()
     """Categorical features whose values are judged apart in every comparison."""
-    candidates: tuple[Candidate, ...] = tuple(Candidate(name) for name in CANDIDATES)
-    """Simplest first: among equals the simplest wins."""
+    candidates: tuple[Candidate, ...] = None  # type: ignore[assignment]
+    """Simplest first: among equals the simplest wins. All of the task's own by default."""
     windows: Windows = field(default_factory=Windows)
     decision: DecisionPolicy = field(default_factory=DecisionPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
@@ -84,7 +87,9 @@ class ModelSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise one SpecError that names every mistake."""
+        """Fill in the task's candidates, then raise one SpecError that names every mistake."""
+        if self.candidates is None:
+            object.__setattr__(self, "candidates", tuple(Candidate(name) for name in _families(self)))
         mistakes = list(_mistakes(self))
         if mistakes:
             listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
@@ -147,13 +152,17 @@ def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
     for name in ("owner", "purpose"):
         if not getattr(spec, name).strip():
             yield f"{name}: empty, expected a sentence that colleagues understand."
-    if spec.task != "binary":
-        yield f"task: found {spec.task!r}, expected 'binary', the only task so far."
-    names = [candidate.name for candidate in spec.candidates]
-    if not names or set(names) - set(CANDIDATES) or len(set(names)) < len(names):
-        yield f"candidates: found {names}, expected distinct names among {list(CANDIDATES)}."
+    if spec.task not in CANDIDATES:
+        yield f"task: found {spec.task!r}, expected 'binary', 'multiclass' or 'regression'."
+    names, families = [candidate.name for candidate in spec.candidates], _families(spec)
+    if not names or set(names) - set(families) or len(set(names)) < len(names):
+        yield f"candidates: found {names}, expected distinct names among {list(families)}."
     if spec.promotion.mode != "auto":
         yield f"promotion.mode: found {spec.promotion.mode!r}, expected 'auto'."
+
+
+def _families(spec: ModelSpec) -> tuple[str, ...]:
+    return CANDIDATES.get(spec.task, CANDIDATES[BINARY])
 
 
 def _column_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -184,7 +193,7 @@ def _privacy_mistakes(spec: ModelSpec) -> Iterator[str]:
         yield f"privacy: {dropped} would be dropped but are keys, the time column, features or the label."
     numbers = {*spec.numeric, spec.time_column, spec.label, str(spec.void_column), str(spec.known_at_column)}
     if hidden := sorted(numbers & {column for column, rule in spec.privacy.items() if rule == PSEUDONYMISE}):
-        yield f"privacy: {hidden} are numbers or moments and cannot be pseudonymised; keep them or leave them out."
+        yield f"privacy: {hidden} are numbers or moments, or the label, and cannot be pseudonymised; keep them."
 
 
 def _used(spec: ModelSpec) -> set[str]:
