@@ -48,7 +48,7 @@ test-faults: setup  ## Faults at every store call of a promotion, races, 1,000 r
 		TMPDIR=$$made FAULTS_PARTS=$$made/parts OMP_NUM_THREADS=1 $(PY) -m pytest \
 		-o addopts="--import-mode=importlib --strict-markers -ra" --timeout=3000 -q -n 2 --dist worksteal tests/faults $(ARGS)
 
-test-chaos: setup  ## kill -9 of tasks, scheduler and store at random moments of real runs (SEED=1 repeats a plan)
+test-chaos: setup  ## kill -9 of tasks, scheduler and store in real runs, of the whole demo too (SEED=1 repeats a plan)
 	@$(PY) -m pytest -o addopts="--import-mode=importlib --strict-markers -ra -s" --timeout=3600 -m chaos tests/chaos $(ARGS)
 
 browser: setup  ## The pages in headless Chromium, which is installed if it is missing

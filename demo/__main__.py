@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -111,7 +111,9 @@ def _is_parsed(api: Api) -> bool:
 
 def replay_and_tell(where: Layout, env: dict[str, str], api: Api, child: Child, goal: plan.Goal) -> int:
     """Replay up to the goal and print the summary; 0 if all went well and the days showed what they should."""
+    began = datetime.now(UTC)
     failed = replay(api, child, goal)
+    unasked = api.failed_on_schedule(DAG_ID, began)
     rows = [row for row in _summaries(env) if row["day"] in set(plan.days_until(goal.until))]
     say("\n" + summary.table(rows) + "\n")
     for line in summary.notes(rows):
@@ -122,9 +124,11 @@ def replay_and_tell(where: Layout, env: dict[str, str], api: Api, child: Child, 
     _tell_addresses(env)
     for day in failed:
         say(f"FAILED: the run of {day:%-d %B}; its log is in {where.airflow_home / 'logs'} and in Airflow's pages.")
+    for run_id in unasked:
+        say(f"FAILED: {run_id}, which the schedule began by itself; its log is in Airflow's pages.")
     for gap in gaps:
         say(f"FAILED: these days should have shown {gap} and did not.")
-    return 1 if failed or gaps else 0
+    return 1 if failed or unasked or gaps else 0
 
 
 def replay(api: Api, child: Child, goal: plan.Goal) -> list[date]:

@@ -155,6 +155,11 @@ class Api:
         daily = {run.day: run for run, at in ((_run(item), _moment(item)) for item in found) if at == midnight(run.day)}
         return [daily[day] for day in sorted(daily)]
 
+    def failed_on_schedule(self, dag_id: str, since: datetime) -> list[str]:
+        """List the ids of the runs that the schedule began after a moment and that failed."""
+        asked = {"run_type": "scheduled", "state": "failed", "start_date_gte": since.isoformat(), "limit": 100}
+        return [run["dag_run_id"] for run in self.call("GET", f"/dags/{dag_id}/dagRuns", params=asked)["dag_runs"]]
+
     def tasks(self, dag_id: str, run_id: str) -> list[TaskRun]:
         """List the tasks of a run that have ended, in the order in which they did."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"

@@ -1,15 +1,13 @@
 """What has to hold of each kind of object: every hash, signature, seal and chain link, and what one says of another."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
-from include.retraining import collecting, keys, records, retention, signing, snapshots, validation
+from include.retraining import collecting, fetching, keys, records, retention, signing, snapshots, validation
 from include.retraining.challengers import CANDIDATE
-from include.retraining.errors import IntegrityError, ObjectMissing
+from include.retraining.errors import IntegrityError
 from include.retraining.findings import (
     FEWER_LIVE,
     REPAIRS,
@@ -82,7 +80,8 @@ def rows(audit: Audit, look: Look) -> None:
 def validated(audit: Audit, look: Look) -> None:
     """Check a validation's seal, that it is of what its key says, and that its page is there."""
     head = look.group.keys[0]
-    content = look.ask(head, partial(_sealed, audit.store, head, validation.FORMAT_VERSION))
+    needed = {"rows_sha256": str, "suite_sha256": str}
+    content = look.ask(head, partial(_sealed, audit.store, head, validation.FORMAT_VERSION, needed))
     if content and f"{content['rows_sha256'][:12]}-{content['suite_sha256'][:12]}" != look.group.name:
         look.add(head, "identity", "It is of other rows, or of another suite, than its key says.")
     if len(look.group.objects) == 1:
@@ -91,11 +90,11 @@ def validated(audit: Audit, look: Look) -> None:
 
 def ran(audit: Audit, look: Look) -> None:
     """Check a run's inputs and every record of it, and that the rows it is pinned to are there."""
-    for key in look.group.keys:
-        look.ask(key, partial(_sealed, audit.store, key, records.FORMAT_VERSION))
-    if look.group.has_head and not look.findings:
-        head = look.group.keys[0]
-        inputs = records.read_inputs(audit.store, head)
+    head, has_head = look.group.keys[0], look.group.has_head
+    inputs = look.ask(head, partial(records.read_inputs, audit.store, head)) if has_head else None
+    for key in look.group.keys[int(has_head) :]:
+        look.ask(key, partial(_sealed, audit.store, key, records.FORMAT_VERSION, {"sections": dict}))
+    if inputs and not look.findings:
         if keys.inputs(audit.registry.model, inputs.interval, inputs.run_id) != head:
             look.add(head, "identity", f"It is of run {inputs.run_id}: it was copied there.")
         pinned = [*inputs.content["snapshots"].values(), *inputs.content["labels"].values()]
@@ -202,7 +201,8 @@ def _serves(audit: Audit, look: Look, entry: Entry) -> None:
     """Check that an entry's version is the one that was promoted; maintenance may have deleted one of long ago."""
     manifest, is_live = keys.version(audit.registry.model, entry.version, MANIFEST), entry.version in audit.live
     if manifest in audit.listed:
-        if signing.sha256(audit.store.get(manifest)) != entry.manifest_sha256:
+        data = look.ask(manifest, partial(audit.store.get, manifest))  # a collection may have taken it since
+        if data is not None and signing.sha256(data) != entry.manifest_sha256:
             problem = f"It is not the manifest that entry {entry.number} promoted."
             look.add(manifest, "chain", problem, ROLL_BACK if entry.version == audit.live[0] else RESTORE_LIVE)
     elif manifest not in audit.collected:
@@ -233,9 +233,12 @@ def _champion_hint(audit: Audit, key: str) -> dict[str, Any]:
     return read(audit.store, key, lambda data: signing.verify(data, audit.registry.keyring, key, HINT))
 
 
-def _sealed(store: Store, key: str, known: int) -> dict[str, Any]:
+def _sealed(store: Store, key: str, known: int, needed: Mapping[str, type]) -> dict[str, Any]:
     content = read(store, key, lambda data: signing.unseal(data, key))
     check_format(content, known, key)
+    for name, kind in needed.items():
+        if not isinstance(content.get(name), kind):
+            raise IntegrityError(f"{key} has no {name}, which every release writes. Restore the original.", "format")
     return content
 
 
@@ -253,16 +256,6 @@ def _check_file(registry: Registry, version: str, name: str) -> None:
 
 
 def _check_bytes(store: Store, key: str, expected: dict[str, Any]) -> None:
-    """Check an object's size and hash on a private copy; what does not hold is read once more."""
-    with tempfile.TemporaryDirectory(prefix="retraining-") as folder:
-        path = Path(folder) / "copy"
-
-        def check() -> None:
-            signing.check_bytes((store.fetch(key, path, expected["size_bytes"]), path.stat().st_size), expected, key)
-
-        try:
-            check()
-        except ObjectMissing:
-            raise
-        except IntegrityError:
-            check()
+    """Check an object's size and hash on a private copy."""
+    with fetching.copied(store, key, expected):
+        pass

@@ -1,8 +1,10 @@
 """Trains candidates, chooses one and registers it as the challenger. A rerun finds its candidates trained already."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,7 +22,8 @@ from include.retraining import (
     smoke,
     training,
 )
-from include.retraining.errors import DataError, IntegrityError, ObjectMissing
+from include.retraining.errors import DataError, IntegrityError
+from include.retraining.fetching import copied
 from include.retraining.policies import BINARY
 from include.retraining.records import Inputs
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
@@ -43,8 +46,7 @@ def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str,
     candidate = next(one for one in spec.candidates if one.name == name)
     intervals = scoring.usable(inputs, validation, "training")
     version = _version(spec, inputs, candidate, intervals)
-    manifest_key = keys.candidate(spec.name, version, MANIFEST)
-    if _is_there(desk, manifest_key):
+    if _is_whole(desk, version):
         return version
     frames = _frames(desk, spec, inputs, intervals)
     rows = pd.concat(frames, ignore_index=True)
@@ -84,7 +86,6 @@ def _register(
     choice: dict[str, Any],
 ) -> dict[str, Any]:
     version = chosen["version"]
-    files = {name: _candidate_file(desk, chosen, name) for name in chosen["files"]}
     intervals = scoring.usable(inputs, validation, "training")
     baseline = signing.canonical(drift.sketch(_frames(desk, spec, inputs, intervals), spec))
     about = {name: value for name, value in chosen.items() if name not in {"files", "signature", "version", "model"}}
@@ -92,7 +93,9 @@ def _register(
     about |= {"run": inputs.prefix, "spec_sha256": validation["spec_sha256"], "as_of": inputs.content["as_of"]}
     about |= {"suite_sha256": validation["suite_sha256"], "digests": _named_digests(inputs, intervals)}
     card = model_card.render(spec, version, about).encode()
-    return desk.register(version, {**files, BASELINE: baseline, CARD: card}, about)
+    with contextlib.ExitStack() as opened:  # as files, however large they are
+        files = {name: opened.enter_context(_copied(desk, chosen, name)) for name in chosen["files"]}
+        return desk.register(version, {**files, BASELINE: baseline, CARD: card}, about)
 
 
 def _version(spec: ModelSpec, inputs: Inputs, candidate: Candidate, intervals: list[Interval]) -> str:
@@ -151,14 +154,8 @@ def _about(spec: ModelSpec, candidate: Candidate, intervals: list[Interval], row
     }
 
 
-def _candidate_file(desk: Registry, manifest: dict[str, Any], name: str) -> bytes:
-    key = keys.candidate(desk.model, manifest["version"], name)
-
-    def checked(data: bytes) -> bytes:
-        signing.check_bytes((signing.sha256(data), len(data)), manifest["files"][name], key)
-        return data
-
-    return read(desk.store, key, checked)
+def _copied(desk: Registry, manifest: dict[str, Any], name: str) -> contextlib.AbstractContextManager[Path]:
+    return copied(desk.store, keys.candidate(desk.model, manifest["version"], name), manifest["files"][name])
 
 
 def _candidate(desk: Registry, version: str) -> dict[str, Any]:
@@ -169,10 +166,14 @@ def _candidate(desk: Registry, version: str) -> dict[str, Any]:
     return content
 
 
-def _is_there(desk: Registry, key: str) -> bool:
+def _is_whole(desk: Registry, version: str) -> bool:
+    """Return whether a candidate lies there with every file; what is damaged is trained again and written over."""
     try:
-        read(desk.store, key, lambda data: signing.verify(data, desk.keyring, key, CANDIDATE))
-    except ObjectMissing:
+        manifest = _candidate(desk, version)
+        for name in manifest["files"]:
+            with _copied(desk, manifest, name):
+                pass
+    except IntegrityError:
         return False
     return True
 

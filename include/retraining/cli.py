@@ -77,8 +77,12 @@ def verify(asked: argparse.Namespace) -> int:
         rows += [{"model": name, **asdict(one)} for one in found.findings]
         if not asked.json:
             print(verifying.describe(name, found))
+    beside = verifying.strangers(connections.open_store(), specs.names()) if asked.all else ()
+    rows += [{"model": None, **asdict(one)} for one in beside]
     if asked.json:
         print(json.dumps(rows, indent=2))
+    elif beside:
+        print("\n".join(map(verifying.told, beside)))
     return 1 if rows else status
 
 

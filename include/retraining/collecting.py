@@ -36,7 +36,7 @@ from include.retraining.windows import Interval
 FORMAT_VERSION = 1
 COLLECTION = "collection"
 LIMIT = timedelta(minutes=1)
-"""How long a sweep deletes, far less than its mark is in force; the rest comes next time."""
+"""How long a sweep deletes after its newest mark, far less than that is in force; the rest comes next time."""
 MOST_OBJECTS = 10_000
 """How many objects one sweep and its record take."""
 ALL = "all"
@@ -87,11 +87,13 @@ def collect(registry: Registry, policy: Retention, actor: str, reason: str | Non
     IntegrityError
         What is needed is not known (see ``survey``); nothing was deleted.
     """
-    store, began = registry.store, registry.store.now()
+    store = registry.store
     with holds.sweep(store, registry.model, "collect") as sweep:
         plan = survey(registry, policy)
         chosen = list(_first(plan.freed, MOST_OBJECTS))
-        record = _announce(registry, policy, chosen, {"actor": actor, "reason": reason}) if chosen else None
+        began = sweep.refresh()
+        asked = {"actor": actor, "reason": reason, "sweep": sweep.key}  # two in one second are two records
+        record = _announce(registry, policy, chosen, asked) if chosen else None
         sweep.is_deleting = True
         deleted = tuple(_delete(store, chosen, began))
         sweep.is_deleting = False
@@ -102,7 +104,8 @@ def collect(registry: Registry, policy: Retention, actor: str, reason: str | Non
 
 def collected(registry: Registry) -> frozenset[str]:
     """Return every key that a record of a collection names; some may lie there still."""
-    found = [one.key for one in registry.store.list(keys.collections(registry.model))]
+    listed = inventory.placed(registry.model, registry.store.list(keys.collections(registry.model)))
+    found = [stored.key for _, stored in listed]
     with ThreadPoolExecutor(READERS) as readers:
         contents = readers.map(lambda key: read_record(registry, key), found)
         return frozenset(one["key"] for content in contents for one in content["objects"])

@@ -104,7 +104,13 @@ def open_keyring() -> "Keyring":
     from include.retraining.signing import Keyring
 
     found = settings(SIGNING)
-    secrets = {**found.extra.get("retired", {}), found.login: found.password}
+    retired = found.extra.get("retired", {})
+    if not isinstance(retired, dict):  # what it is is not shown: it may be a secret
+        raise ConnectionInvalid(
+            f"Connection `{SIGNING}` has {type(retired).__name__} under `retired` in its extra; expected an object of "
+            f"key ids and secrets, or nothing. {_where(SIGNING)}"
+        )
+    secrets = {**retired, found.login: found.password}
     if not all(key and isinstance(secret, str) and len(secret) >= 32 for key, secret in secrets.items()):
         raise ConnectionInvalid(
             f"Connection `{SIGNING}` needs a key id as login and at least 32 characters of secret as password, and as "

@@ -34,12 +34,16 @@ class State:
     """Version that is live, None before the first."""
     is_behind: bool = False
     """Whether the as-of is not after the champion's training end: the clock is not turned back."""
+    is_overtaken: bool = False
+    """Whether the as-of is before the champion took effect: who was live since then does not change."""
     age_intervals: int | None = None
     """Intervals since the last challenger was trained."""
     recent_losses: Sequence[float] = ()
     """The champion's loss on the newest evaluated intervals it served."""
     reference_losses: Sequence[float] = ()
     """Its loss on the holdout it was chosen on."""
+    unloadable: str | None = None
+    """Which library here may not read what wrote the champion, None where it loads."""
     drift: str = ""
     """What drift says, in words: context for people, not a reason."""
     forced: bool = False
@@ -65,7 +69,7 @@ class Decision:
 def decide(state: State, policy: DecisionPolicy) -> Decision:
     """Return the decision: the first rule that applies, read from top to bottom."""
     numbers = _numbers(state, policy)
-    for rule in (_too_little, _behind, _first, _forced, _no_holdout, _aged, _worse):
+    for rule in (_too_little, _behind, _first, _forced, _unloadable, _no_holdout, _aged, _worse):
         found = rule(state, policy, numbers)
         if found is not None:
             answer, reason = found
@@ -110,6 +114,8 @@ def _too_little(state: State, _: DecisionPolicy, __: dict[str, Any]) -> Found:
 def _behind(state: State, _: DecisionPolicy, __: dict[str, Any]) -> Found:
     if state.is_behind:
         return INSUFFICIENT, f"The as-of is not after the training window of champion {state.champion}."
+    if state.is_overtaken:
+        return INSUFFICIENT, f"The as-of is before champion {state.champion} took effect; what served since stays told."
     return None
 
 
@@ -124,6 +130,14 @@ def _forced(state: State, policy: DecisionPolicy, numbers: dict[str, Any]) -> Fo
         return None
     lacking = _no_holdout(state, policy, numbers, wanted=True)
     return lacking or (RETRAIN, "A person asked for a retrain, so the decision was skipped.")
+
+
+def _unloadable(state: State, policy: DecisionPolicy, numbers: dict[str, Any]) -> Found:
+    if not state.unloadable:
+        return None
+    lacking = _no_holdout(state, policy, numbers, wanted=True)
+    reason = f"Champion {state.champion} cannot be loaded any more: it was written by {state.unloadable}."
+    return lacking or (RETRAIN, reason)
 
 
 def _no_holdout(state: State, policy: DecisionPolicy, numbers: dict[str, Any], wanted: bool = False) -> Found:

@@ -46,6 +46,7 @@ def _store(now: Callable[[], datetime]) -> Iterator[Diagnosis]:
             return
     yield from (_ask(probe, store) for probe in probes.PROBES)
     yield look("clock", lambda: probes.tells_time(store, now()))
+    yield look("earlier checks", lambda: probes.clears_up(store))
     yield from (_ask(probe, settings) for probe in s3_probes.PROBES if is_server)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from include.retraining.errors import ConnectionInvalid, StoreUnsafe
 
 NONE, SSE_S3, SSE_KMS = "none", "sse-s3", "sse-kms"
+MARK = "encryption-asked"
 ALGORITHMS = {SSE_S3: "AES256", SSE_KMS: "aws:kms"}
 
 
@@ -23,6 +24,14 @@ class Encryption:
             return {}
         key = {"SSEKMSKeyId": self.kms_key_id} if self.mode == SSE_KMS else {}
         return {"ServerSideEncryption": ALGORITHMS[self.mode], **key}
+
+    def mark(self) -> dict[str, Any]:
+        """Return the note that a write leaves on its object, which tells it from what lay there before."""
+        return {} if self.mode == NONE else {"Metadata": {MARK: self.mode}}
+
+    def is_marked(self, answer: Mapping[str, Any]) -> bool:
+        """Return whether an object was written when encryption was asked for already: then it has to be confirmed."""
+        return MARK in (answer.get("Metadata") or {})
 
     def confirm(self, answer: Mapping[str, Any], what: str) -> None:
         """Raise StoreUnsafe unless the answer says that the object lies encrypted as asked.

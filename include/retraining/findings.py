@@ -17,7 +17,7 @@ REPAIRS = {
     "runs": "Restore {key} from a backup. Without one delete it: an earlier record counts again, or the run is new.",
     "candidates": "Delete {folder}: a rerun trains the candidate again.",
     "versions": "Restore {key} from a backup. Without one delete {folder} and clear the run that made the version.",
-    "promotions": "Restore {key} from a backup; until then nothing is promoted and nothing deleted.",
+    "promotions": "Restore {key} from a backup; until then nothing is deleted, nor promoted if it is the newest.",
     "hints": "Delete {key}: it is a cache and is made again.",
     "run hints": "Delete {key}: it is a cache; the run is pinned anew when it is cleared.",
     "collections": "Restore {key} from a backup; without it, what was deleted counts as lost.",

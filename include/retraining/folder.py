@@ -1,17 +1,30 @@
 """Door: bytes by key in a local folder. An object appears by ``link(2)`` or ``rename(2)`` of a file already on disk."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.retraining.errors import Unavailable
-from include.retraining.store import CHUNK_BYTES, Payload, Stored, chunks_of, copy_hashed, digest_of, missing
+from include.retraining.errors import StoreUnsafe, Unavailable
+from include.retraining.store import (
+    CHUNK_BYTES,
+    SMALL_BYTES,
+    Payload,
+    Stored,
+    chunks_of,
+    copy_hashed,
+    digest_of,
+    limited,
+    missing,
+)
 
 TEMPORARY = ".~"
 """How the names of files begin that are no objects yet."""
+LINKLESS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What a disk answers that has no hard links, however often it is asked."""
 ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -27,14 +40,14 @@ class FolderStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def get(self, key: str) -> bytes:
-        """Return an object's bytes; raises ObjectMissing."""
+    def get(self, key: str, limit_bytes: int = SMALL_BYTES) -> bytes:
+        """Return an object's bytes; raises ObjectMissing, and IntegrityError beyond the limit."""
         with self._failures(key):
-            return b"".join(self._chunks(key))
+            return b"".join(limited(self._chunks(key), key, limit_bytes))
 
     def fetch(self, key: str, path: Path, limit_bytes: int | None = None) -> str:
         """Stream an object into a file and return its sha256; raises ObjectMissing."""
-        with self._failures(key), path.open("wb") as sink:
+        with self._failures(key), path.open("wb", buffering=0) as sink:
             return copy_hashed(self._chunks(key), sink, key, limit_bytes)
 
     def put(self, key: str, data: bytes) -> None:
@@ -49,8 +62,9 @@ class FolderStore:
         with self._failures(key), self._written(key, data) as temporary:
             try:
                 os.link(temporary, path)
-            except OSError:  # it is there, or the answer was lost: what lies there tells
+            except OSError as error:  # it is there, or the answer was lost: what lies there tells
                 if not _lies_there(path):
+                    self._refuse_linkless(error, key)
                     raise
                 if not (self._holds(key, data) or self._holds(key, data)):  # a byte may flip on its way
                     return False
@@ -121,6 +135,13 @@ class FolderStore:
         folder = self._path(key).parent
         _make(folder)
         return _temporary(folder, data)
+
+    def _refuse_linkless(self, error: OSError, key: str) -> None:
+        if error.errno in LINKLESS:
+            raise StoreUnsafe(
+                f"{key}: the disk of folder {self._root} (Connection `store`) makes no hard links ({error.strerror}), "
+                "so nothing there tells who was first. Use a folder on a disk that does (ext4, XFS, NFS), or S3."
+            ) from error
 
     @contextlib.contextmanager
     def _failures(self, key: str) -> Iterator[None]:

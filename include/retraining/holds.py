@@ -9,7 +9,7 @@ import contextlib
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from include.retraining import keys, signing
 from include.retraining.errors import Unavailable
@@ -20,6 +20,7 @@ HOLD_LEASE = timedelta(hours=24)
 """A first pull may take hours; a killed one keeps the sweeps away for a day."""
 SWEEP_LEASE = timedelta(minutes=2)
 """A sweep stops itself well before this. A killed one keeps runs waiting no longer, which their retries outlast."""
+FRESH = timedelta(seconds=15)
 
 
 @contextlib.contextmanager
@@ -44,8 +45,49 @@ def hold(store: Store, model: str, what: str) -> Iterator[None]:
 class Sweep:
     """A sweep that is on."""
 
+    store: Store
+    model: str
+    what: str
+    marks: contextlib.ExitStack
+    key: str = ""
+    """Its newest mark."""
     is_deleting: bool = False
     """Set while deletions go on: if one breaks off, the mark stays. Its request may come late, but not that late."""
+
+    def mark(self) -> None:
+        """Write a mark that stands until the sweep is over."""
+        self.key = keys.sweep(self.model, secrets.token_hex(8))
+        self.marks.enter_context(_marked(self.store, self.key, self.what, self))
+
+    def since(self) -> datetime:
+        """Return when the newest mark was written, by the store's own clock; raises Unavailable if it is gone."""
+        for found in self.store.list(self.key):
+            return found.modified_at
+        raise self._lost()
+
+    def refresh(self) -> datetime:
+        """Write a second mark where finding out what is needed took long, and return since when the newest stands.
+
+        The first stands as well, so at no moment was there none, and holds need not be looked for again.
+
+        Raises
+        ------
+        Unavailable
+            The first has run out, or was removed: whoever came in the meantime met none.
+        """
+        first = self.since()
+        if self.store.now() - first > FRESH:
+            self.mark()
+        newest = self.since()
+        if newest - first >= SWEEP_LEASE:
+            raise self._lost()
+        return newest
+
+    def _lost(self) -> Unavailable:
+        return Unavailable(
+            f"The sweep of {self.model} had no mark in force all the while; expected to find out what is needed within "
+            f"{SWEEP_LEASE}. Nothing was deleted. Try again when the store is quicker."
+        )
 
 
 @contextlib.contextmanager
@@ -57,9 +99,10 @@ def sweep(store: Store, model: str, what: str) -> Iterator[Sweep]:
     Unavailable
         Somebody holds objects of the model, or another sweep is on; nothing may be deleted now.
     """
-    key, state = keys.sweep(model, secrets.token_hex(8)), Sweep()
-    with _marked(store, key, what, state):
-        others = [one for one in live(store, keys.sweeps(model), SWEEP_LEASE) if one != key]
+    with contextlib.ExitStack() as marks:
+        state = Sweep(store, model, what, marks)
+        state.mark()
+        others = [one for one in live(store, keys.sweeps(model), SWEEP_LEASE) if one != state.key]
         if held := live(store, keys.holds(model), HOLD_LEASE) + others:
             raise Unavailable(f"{model} is being worked on ({held[0]}); nothing was deleted. Try again in a minute.")
         yield state
@@ -74,8 +117,8 @@ def live(store: Store, prefix: str, lease: timedelta) -> list[str]:
 
 @contextlib.contextmanager
 def _marked(store: Store, key: str, what: str, state: Sweep | None = None) -> Iterator[None]:
-    store.put(key, signing.canonical({"format_version": FORMAT_VERSION, "what": what}))
-    try:
+    try:  # a put whose answer was lost may have left its mark
+        store.put(key, signing.canonical({"format_version": FORMAT_VERSION, "what": what}))
         yield
     finally:
         if state is None or not state.is_deleting:

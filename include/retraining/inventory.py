@@ -1,6 +1,6 @@
 """Pure: what a listing names, as groups that are complete or absent as a whole, each in the order of its deletion."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -75,6 +75,16 @@ def take(model: str, listed: Iterable["Stored"], leftovers: Iterable["Stored"] =
         found.setdefault((place.kind, place.interval, place.group), []).append((place, stored))
     left = [Group(LEFTOVERS, None, one.key, (one,), has_head=False) for one in leftovers]
     return [_group(id_, parts) for id_, parts in found.items()] + left
+
+
+def placed(model: str, listed: "Iterable[Stored]") -> "Iterator[tuple[Place, Stored]]":
+    """Yield what a listing names under keys that are built here, each with its place.
+
+    What else lies between (a console's folder marker, ``.DS_Store``) is nobody's, and stands in nobody's way.
+    """
+    for stored in listed:
+        if place := keys.place(model, stored.key):
+            yield place, stored
 
 
 def _group(id_: Id, parts: "list[tuple[Place, Stored]]") -> Group:

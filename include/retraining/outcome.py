@@ -1,10 +1,22 @@
 """Where a run's findings meet: its desk, and what ``decide``, ``compare``, ``promote`` and ``report`` make of them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from include.retraining import connections, decision, intake, keys, promotion, records, signing, specs, warehouse
+from include.retraining import (
+    connections,
+    decision,
+    intake,
+    keys,
+    libraries,
+    promotion,
+    records,
+    signing,
+    specs,
+    warehouse,
+)
+from include.retraining.errors import BadInput, DataError, IntegrityError
 from include.retraining.intake import Trigger
 from include.retraining.promotion_log import Entry
 from include.retraining.records import Inputs
@@ -12,6 +24,9 @@ from include.retraining.registry import Registry
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store, exists
 from include.retraining.windows import Interval
+
+UNKNOWN = "unknown"
+"""What a report says where nobody could be asked."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,8 @@ def decide(desk: Desk) -> dict[str, Any]:
     evaluation, validation = desk.section("evaluation"), desk.section("validation")
     base = int(desk.inputs.content["base"])
     head = desk.registry.entry(base) if base else None
-    trained_until = _trained_until(desk.registry, head.version) if head else None
+    manifest = desk.registry.manifest(head.version) if head else {}
+    trained_until = datetime.fromisoformat(manifest["training_window"]["end"]) if head else None
     as_of = desk.inputs.as_of
     is_of_head = head is not None and evaluation.get("entry") == head.number  # else another version served then
     holdout = scoring.usable(desk.inputs, validation, "holdout")
@@ -63,9 +79,11 @@ def decide(desk: Desk) -> dict[str, Any]:
         required_holdout=required_holdout(desk),
         champion=head.version if head else None,
         is_behind=trained_until is not None and as_of <= trained_until,
+        is_overtaken=head is not None and as_of < head.effective_from,
         age_intervals=_age(desk, head.effective_from) if head else None,
         recent_losses=evaluation["recent_losses"] if is_of_head else [],
         reference_losses=evaluation["reference_losses"] if is_of_head else [],
+        unloadable=libraries.difference(manifest.get("libraries")) if head else None,
         drift=evaluation.get("drift", {}).get("sentence", ""),
         forced=bool(desk.inputs.form["force_retrain"]),
         task=desk.spec.task,
@@ -91,23 +109,51 @@ def compare(desk: Desk) -> dict[str, Any]:
         return {**asdict(promotion.Verdict(promotion.LOSE, (reason,))), "challenger": None, "champion": None}
     holdout = scoring.usable(desk.inputs, desk.section("validation"), "holdout")
     rows = scoring.labelled_rows(desk.store, desk.spec, desk.inputs, holdout)
-    old = scoring.score_contender(desk.registry.load_live(head), rows, desk.spec) if head else None
+    standing, remarks = _standing(desk, head) if head else (None, ())
+    if head and standing is None:
+        return {**asdict(promotion.Verdict(promotion.INSUFFICIENT, remarks)), "challenger": None, "champion": None}
+    old = scoring.score_contender(standing, rows, desk.spec) if head else None
     new = scoring.score_contender(desk.registry.load(challenger["version"]), rows, desk.spec)
     beaten = challenger["floor"] if "floor" in challenger else challenger["base_rate"]  # its name in earlier releases
     floor = scoring.floor_losses(rows, desk.spec, beaten)
     verdict = promotion.compare(old, new, floor, desk.spec.promotion, required_holdout(desk), desk.spec.task)
     return {
-        **asdict(verdict),
+        **asdict(replace(verdict, reasons=(*verdict.reasons, *remarks))),
         "champion": {"version": head.version, "losses": dict(old.losses)} if head and old else None,
         "challenger": {"version": challenger["version"], "losses": dict(new.losses)},
     }
+
+
+def _standing(desk: Desk, head: Entry) -> tuple[Any, tuple[str, ...]]:
+    """Return the champion's estimator, and what the verdict has to add.
+
+    One that another release of a library wrote is trained again from its manifest: the challenger has to beat it all
+    the same. None, where what it was trained on is gone.
+    """
+    from include.retraining import reproducing
+
+    try:
+        return desk.registry.load_live(head), ()
+    except IntegrityError as error:
+        if error.check != libraries.CHECK:
+            raise
+    manifest = desk.registry.live_manifest(head)
+    about = f"champion {head.version} was written by {libraries.difference(manifest.get('libraries'))}"
+    try:
+        again = reproducing.train_again(desk.registry, desk.spec, manifest)
+    except (DataError, IntegrityError) as error:
+        if isinstance(error, IntegrityError) and error.check not in reproducing.LACKING:
+            raise
+        way_on = "Or install the former where tasks run until a challenger has won."
+        return None, (f"Nothing was compared: {about}, and cannot be trained again. {error} {way_on}",)
+    return again.estimator, (f"It was held against the same training once more: {about}.",)
 
 
 def promote(desk: Desk) -> dict[str, Any]:
     """Move the champion forward; the section says where to in the promotion log."""
     verdict, version = desk.section("verdict"), str(desk.section("challenger")["version"])
     about = {
-        "reason": verdict["reasons"][0],
+        "reason": " ".join(verdict["reasons"]),
         "actor": desk.inputs.content["actor"],
         "verdict_sha256": signing.sha256(signing.canonical(verdict)),
         "run": desk.inputs.prefix,
@@ -126,7 +172,6 @@ def report(spec: ModelSpec, run: dict[str, Any] | None, trigger: Trigger, failed
     desk = open_desk(spec.name, run["inputs"]) if run else _pinned_desk(store, spec, trigger)
     prefix = desk.inputs.prefix if desk else _unpinned_prefix(store, spec, trigger)
     sections = records.read_sections(store, prefix) if prefix else {}
-    champion = _champion_after(desk, sections) if desk else None
     section = {
         "run": trigger.run_id,
         "kind": trigger.kind,
@@ -135,19 +180,19 @@ def report(spec: ModelSpec, run: dict[str, Any] | None, trigger: Trigger, failed
         "dry_run": bool(trigger.form.get("dry_run")),
         "answer": _answer(sections, failed),
         "failed": failed,
-        "champion": champion.version if champion else None,
-        "champion_from": keys.stamp(champion.effective_from) if champion else None,
+        **(_champion(_champion_after(desk, sections)) if desk else _champion_now(spec, store)),
         "sentences": _sentences(sections, failed, bool(trigger.form.get("dry_run"))),
     }
     if prefix:
         records.write_section(store, prefix, "report", section)
-    return {**sections, **section, "interval": prefix.split("/")[2] if prefix else "unknown"}
+    return {**sections, **section, "interval": prefix.split("/")[2] if prefix else UNKNOWN}
 
 
 def unrecorded(trigger: Trigger, failed: list[str], error: Exception) -> dict[str, Any]:
     """Return what the message says when not even the record could be written."""
     sentences = [f"Failed in {', '.join(failed) or 'report'}, and no record could be written: {error}"]
-    return {"run": trigger.run_id, "interval": "unknown", "answer": "failed", "champion": None, "sentences": sentences}
+    known = {"run": trigger.run_id, "answer": "failed", "sentences": sentences}
+    return {**known, "interval": UNKNOWN, "champion": UNKNOWN}
 
 
 def _pinned_desk(store: Store, spec: ModelSpec, trigger: Trigger) -> Desk | None:
@@ -160,6 +205,19 @@ def _champion_after(desk: Desk, sections: dict[str, Any]) -> Entry | None:
     """Return who is live after this run, as its own record tells it: a later rerun must say the same."""
     number = sections.get("promotion", {}).get("entry") or int(desk.inputs.content["base"])
     return desk.registry.entry(number) if number else None
+
+
+def _champion_now(spec: ModelSpec, store: Store) -> dict[str, Any]:
+    """Return who is live as the promotion log says now: a run that was never pinned has no record that tells it."""
+    try:
+        return _champion(connections.open_registry(spec, store).head())
+    except BadInput:  # the run's own failure is told, and that nobody knows who serves
+        return {"champion": UNKNOWN, "champion_from": None}
+
+
+def _champion(found: Entry | None) -> dict[str, Any]:
+    version, since = (found.version, keys.stamp(found.effective_from)) if found else (None, None)
+    return {"champion": version, "champion_from": since}
 
 
 def _answer(sections: dict[str, Any], failed: list[str]) -> str:
@@ -187,11 +245,7 @@ def _sentences(sections: dict[str, Any], failed: list[str], is_dry: bool) -> lis
         return sentences
     verb = "Promoted" if is_promoted else "Dry run, nothing promoted" if is_dry else "Not promoted"
     without = f" Trained without {', '.join(failed)}, which failed." if failed else ""
-    return [sentences[0] + without, f"{verb}: {sections['verdict']['reasons'][0]}"]
-
-
-def _trained_until(registry: Registry, version: str) -> datetime:
-    return datetime.fromisoformat(registry.manifest(version)["training_window"]["end"])
+    return [sentences[0] + without, f"{verb}: {' '.join(sections['verdict']['reasons'])}"]
 
 
 def _age(desk: Desk, effective_from: datetime) -> int:

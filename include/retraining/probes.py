@@ -20,6 +20,7 @@ PAGE = 1_000
 """What a server lists at once; more comes in pages."""
 LARGE_BYTES = 1 << 20
 ODD_NAMES = ("a b", "plus+and&amp", "ünïcode", "percent%20", "it's (1)~", "question?", "x" * 200)
+LEFT_AFTER = timedelta(days=1)
 CLOCKS_APART = timedelta(minutes=15)
 """Servers refuse what is signed further from their own time."""
 OVERWRITES = (
@@ -194,6 +195,14 @@ def tells_time(store: Store, now: datetime) -> Answer:
     if apart <= CLOCKS_APART:
         return OK, f"The store's clock is {apart.total_seconds():.0f} s from ours."
     return WARNING, f"The store's clock is {apart} from ours; a server may refuse what we sign. Set one of the clocks."
+
+
+def clears_up(store: Store) -> Answer:
+    """Remove what checks left that were killed more than a day ago."""
+    prefix, now = keys.probe(""), store.now()
+    found = [*store.list(prefix), *store.leftovers(prefix)]
+    _remove(store, old := [one.key for one in found if now - one.modified_at > LEFT_AFTER])
+    return OK, f"{len(old)} objects of killed checks were removed." if old else "Earlier checks left nothing."
 
 
 @contextlib.contextmanager

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.retraining import keys, signing
-from include.retraining.errors import IntegrityError, ObjectMissing, PromotionConflict
+from include.retraining import inventory, keys, signing
+from include.retraining.errors import BadInput, IntegrityError, ObjectMissing, PromotionConflict
 from include.retraining.signing import Keyring
 from include.retraining.store import Store, read
 
@@ -79,7 +79,7 @@ class PromotionLog:
     def log(self) -> list[Entry]:
         """Return the whole log, oldest first, its hash chain checked; raises IntegrityError where a link is broken."""
         entries: list[Entry] = []
-        listed = sum(1 for _ in self.store.list(keys.promotions(self.model)))
+        listed = sum(1 for _ in inventory.placed(self.model, self.store.list(keys.promotions(self.model))))
         told = max(listed, self._hint())  # asked before reading: a promotion that lands meanwhile is no gap
         while found := self.entry(len(entries) + 1):
             previous = entries[-1].sha256 if entries else None
@@ -118,8 +118,12 @@ class PromotionLog:
         ------
         PromotionConflict
             Another entry took the number; nothing was written.
+        BadInput
+            It would take effect before the entry that it follows.
         """
         previous, number = self.standing(base), base + 1
+        if previous and effective_from < previous.effective_from:
+            raise _out_of_order(self.model, version, effective_from, previous)
         content = {
             "format_version": FORMAT_VERSION,
             "model": self.model,
@@ -212,6 +216,14 @@ def _is_whole(content: dict[str, Any]) -> bool:
 
 def _number(entry: Entry | None) -> int:
     return entry.number if entry else 0
+
+
+def _out_of_order(model: str, version: str, effective_from: datetime, previous: Entry) -> BadInput:
+    return BadInput(
+        f"{version} would serve {model} from {keys.stamp(effective_from)}, but entry {previous.number} made "
+        f"{previous.version} the champion from {previous.content['effective_from']}: who was live when would change. "
+        "Nothing was changed; trigger a run with an as-of that is not before."
+    )
 
 
 def _gap(model: str, number: int) -> IntegrityError:

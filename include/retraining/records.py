@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.retraining import keys, signing
+from include.retraining import inventory, keys, signing
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.promotion_log import check_format
 from include.retraining.snapshots import READERS, Frozen
@@ -106,10 +106,24 @@ def _inputs_key(model: str, run_id: str, hinted: str) -> str:
 
 
 def read_inputs(store: Store, key: str) -> Inputs:
-    """Return what a run works on; raises IntegrityError for a newer format."""
+    """Return what a run works on; raises IntegrityError for a newer format, and where something is missing in it."""
     content = read(store, key, lambda data: signing.unseal(data, key))
     check_format(content, FORMAT_VERSION, key)
+    if not _is_whole(content):
+        raise IntegrityError(f"{key} does not say what the run works on. Restore the original.", "format")
     return Inputs(key, content)
+
+
+def _is_whole(content: dict[str, Any]) -> bool:
+    """Return whether inputs hold what their readers rely on."""
+    try:
+        keys.parse_stamp(content["as_of"])
+        for span in (content["interval"]["span"], *content["window"]["training"], *content["window"]["holdout"]):
+            keys.parse_span(span)
+        pinned = [Frozen(**one) for part in ("snapshots", "labels") for one in content[part].values()]
+        return all(isinstance(one, str) for one in (content["run"], *(one.key for one in pinned)))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
 
 
 def read_sections(store: Store, prefix: str) -> dict[str, Any]:
@@ -199,9 +213,11 @@ def _summary(prefix: str, sections: dict[str, Any]) -> dict[str, Any]:
 
 
 def _runs(store: Store, model: str) -> Iterator[tuple[Interval, str]]:
-    prefixes = {found.key.rpartition("/")[0] + "/" for found in store.list(keys.runs(model))}
-    for prefix in prefixes:
-        yield keys.parse_span(prefix.split("/")[2]), prefix
+    listed = inventory.placed(model, store.list(keys.runs(model)))
+    found = {stored.key.removesuffix(place.part): place.interval for place, stored in listed}
+    for prefix, interval in found.items():
+        if interval:
+            yield interval, prefix
 
 
 def _newest(store: Store, prefix: str) -> tuple[int, dict[str, Any]]:
@@ -228,4 +244,6 @@ def _sections(store: Store, prefix: str, number: int) -> dict[str, Any]:
     key = keys.record(prefix, number)
     content = read(store, key, lambda data: signing.unseal(data, key))
     check_format(content, FORMAT_VERSION, key)
+    if not isinstance(content.get("sections"), dict):
+        raise IntegrityError(f"{key} has no sections, so it tells nothing. Restore the original.", "format")
     return dict(content["sections"])

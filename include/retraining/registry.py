@@ -13,8 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from include.retraining import holds, keys, libraries, signing, smoke, unpickling
-from include.retraining.errors import BadInput, IntegrityError, ObjectMissing
+from include.retraining import holds, inventory, keys, libraries, signing, smoke, unpickling
+from include.retraining.errors import BadInput, IntegrityError, ObjectMissing, Unavailable
+from include.retraining.fetching import PRIVATE, copied
 from include.retraining.probes import prove
 from include.retraining.promotion_log import PROMOTE, ROLLBACK, Entry, PromotionLog, check_format
 from include.retraining.store import Payload, digest_of, read
@@ -22,6 +23,7 @@ from include.retraining.store import Payload, digest_of, read
 FORMAT_VERSION = 1
 VERSION = "version"
 """What a manifest is signed as."""
+LARGEST_CARD_BYTES = 1 << 20
 ARTIFACT, BASELINE, CARD, SMOKE, MANIFEST = "model.joblib", "baseline.json", "card.md", "smoke.json", "manifest.json"
 
 
@@ -34,12 +36,8 @@ class Registry(PromotionLog):
 
     def versions(self) -> list[str]:
         """Return the ids of all versions, oldest training window first."""
-        prefix = keys.versions(self.model)
-        return sorted(
-            found.key.removeprefix(prefix).split("/")[0]
-            for found in self.store.list(prefix)
-            if found.key.endswith(f"/{MANIFEST}")
-        )
+        listed = inventory.placed(self.model, self.store.list(keys.versions(self.model)))
+        return sorted(place.group for place, _ in listed if place.part == MANIFEST)
 
     def manifest(self, version: str) -> dict[str, Any]:
         """Return a version's verified manifest; raises IntegrityError if it is missing, unsigned or altered."""
@@ -61,6 +59,10 @@ class Registry(PromotionLog):
 
     def load_live(self, entry: Entry) -> Any:
         """Return the estimator that an entry made the champion: its manifest must be the one that was promoted."""
+        return self._load(entry.version, self.live_manifest(entry))
+
+    def live_manifest(self, entry: Entry) -> dict[str, Any]:
+        """Return the manifest of the version that an entry made the champion, if it is the one that was promoted."""
         manifest = self.manifest(entry.version)
         if signing.sha256(signing.canonical(manifest)) != entry.manifest_sha256:
             raise IntegrityError(
@@ -68,19 +70,20 @@ class Registry(PromotionLog):
                 "the champion. Restore the original.",
                 "chain",
             )
-        return self._load(entry.version, manifest)
+        return manifest
 
     @contextlib.contextmanager
     def fetched(self, version: str) -> Iterator[Path]:
         """Give a private copy of a version's artifact whose size and hash have been checked."""
         key = keys.version(self.model, version, ARTIFACT)
-        with self._fetched(key, _file_of(self.manifest(version), ARTIFACT, key)) as path:
+        with copied(self.store, key, _file_of(self.manifest(version), ARTIFACT, key)) as path:
             yield path
 
     def register(self, version: str, files: Mapping[str, Payload], about: dict[str, Any]) -> dict[str, Any]:
         """Store a version, its manifest last, and return the manifest that now stands.
 
-        The same version registered again keeps the first manifest: whoever asked first stays named.
+        The same version registered again keeps the first manifest: whoever asked first stays named. A card that lies
+        there before any manifest does is kept as well, so that the manifest names what lies there whoever comes.
 
         Raises
         ------
@@ -96,7 +99,7 @@ class Registry(PromotionLog):
             if standing is not None:  # its card may tell of another owner by now; its artifact may not differ
                 self._keep(version, {ARTIFACT: files[ARTIFACT]})
                 return standing
-            self._keep(version, files)
+            files = self._keep(version, files)
             named = {name: {"sha256": digest_of(data), "size_bytes": _size(data)} for name, data in files.items()}
             identity = {"format_version": FORMAT_VERSION, "model": self.model, "version": version, "files": named}
             manifest = signing.canonical(signing.sign({**about, **identity}, self.keyring, VERSION))
@@ -151,13 +154,13 @@ class Registry(PromotionLog):
         return content
 
     def _file(self, version: str, name: str, expected: dict[str, Any]) -> bytes:
-        with self._fetched(keys.version(self.model, version, name), expected) as path:
+        with copied(self.store, keys.version(self.model, version, name), expected) as path:
             return path.read_bytes()
 
     def _load(self, version: str, manifest: dict[str, Any]) -> Any:
         key = keys.version(self.model, version, ARTIFACT)
         libraries.check(manifest.get("libraries"), key)
-        with self._fetched(key, _file_of(manifest, ARTIFACT, key)) as path:
+        with copied(self.store, key, _file_of(manifest, ARTIFACT, key)) as path:
             estimator = unpickling.load_artifact(path, key, self.allowed)
         smoke_key = keys.version(self.model, version, SMOKE)
         recorded = signing.read_json(self._file(version, SMOKE, _file_of(manifest, SMOKE, key)), smoke_key)
@@ -165,37 +168,38 @@ class Registry(PromotionLog):
         smoke.check(estimator, recorded, key)
         return estimator
 
-    @contextlib.contextmanager
-    def _fetched(self, key: str, expected: dict[str, Any]) -> Iterator[Path]:
-        """Stream to a private file, check size and hash there, and read once more what does not hold."""
-        with tempfile.TemporaryDirectory(prefix="retraining-") as folder:
-            path = Path(folder) / ARTIFACT
-            try:
-                self._fetch(key, path, expected)
-            except ObjectMissing:
-                raise
-            except IntegrityError:
-                self._fetch(key, path, expected)
-            yield path
-
-    def _fetch(self, key: str, path: Path, expected: dict[str, Any]) -> None:
-        digest = self.store.fetch(key, path, expected["size_bytes"])
-        signing.check_bytes((digest, path.stat().st_size), expected, key)
-
     def _found(self, version: str) -> dict[str, Any] | None:
         try:
             return self.manifest(version)
         except ObjectMissing:
             return None
 
-    def _keep(self, version: str, files: Mapping[str, Payload]) -> None:
+    def _keep(self, version: str, files: Mapping[str, Payload]) -> dict[str, Payload]:
+        """Write files and return what lies there now."""
+        kept = dict(files)
         for name, data in files.items():
-            if not self.store.put_if_absent(keys.version(self.model, version, name), data):
-                raise IntegrityError(
-                    f"{keys.version(self.model, version, name)} holds other bytes than this training made, "
-                    "though its inputs are the same. Run `verify`, remove that folder, then clear the task.",
-                    "hash",
-                )
+            key = keys.version(self.model, version, name)
+            if self.store.put_if_absent(key, data):
+                continue
+            if name == CARD:  # whoever was cut off, or is at work, may name another owner: no part of the version's id
+                kept[name] = self._card(key)
+                continue
+            raise IntegrityError(
+                f"{key} holds other bytes than this training made, though its inputs are the same. Run `verify`, "
+                "remove that folder, then clear the task.",
+                "hash",
+            )
+        return kept
+
+    def _card(self, key: str) -> bytes:
+        """Return the card that lies there. It is written once, so every manifest that may follow names the same."""
+        with tempfile.TemporaryDirectory(prefix=PRIVATE) as folder:
+            path = Path(folder) / CARD
+            self.store.fetch(key, path, LARGEST_CARD_BYTES)
+            data = path.read_bytes()
+        if not self.store.put_if_absent(key, data):  # a byte flipped on its way here
+            raise Unavailable(f"{key} was read other than it lies there. Try again.")
+        return data
 
 
 def _file_of(manifest: dict[str, Any], name: str, key: str) -> dict[str, Any]:

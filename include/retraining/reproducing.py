@@ -15,6 +15,8 @@ from include.retraining.spec import Candidate, ModelSpec
 from include.retraining.windows import Interval
 
 NEEDED = ("candidate", "parameters", "digests", "training_window", "files", "libraries")
+LACKING = {"presence", "format"}
+"""The checks that refuse what is not damaged: its rows are gone, or its manifest tells too little."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,27 @@ class Reproduction:
         return " ".join([f"{first} {of_predictions}.", *self.remarks])
 
 
+@dataclass(frozen=True)
+class Again:
+    """The same training once more, with the libraries of today."""
+
+    estimator: Any
+    spec: ModelSpec
+    """With the fields that entered training then."""
+    candidate: Candidate
+    rows: pd.DataFrame
+    intervals: int
+
+
+def train_again(desk: Registry, spec: ModelSpec, manifest: dict[str, Any]) -> Again:
+    """Train once more what a verified manifest names; errors are those of ``reproduce``."""
+    _check(manifest, keys.version(desk.model, manifest["version"], MANIFEST))
+    then = _spec_of(spec, manifest)
+    rows, intervals = _training_rows(desk, then, manifest)
+    candidate = Candidate(str(manifest["candidate"]), manifest["parameters"])
+    return Again(training.fit(candidate, rows, then), then, candidate, rows, intervals)
+
+
 def reproduce(desk: Registry, spec: ModelSpec, version: str) -> Reproduction:
     """Train a version again from the snapshots, labels, parameters and fields that its manifest names.
 
@@ -77,20 +100,17 @@ def reproduce(desk: Registry, spec: ModelSpec, version: str) -> Reproduction:
         The stored rows cannot be joined by the spec's keys.
     """
     manifest, stored = desk.manifest(version), desk.load(version)
-    _check(manifest, keys.version(desk.model, version, MANIFEST))
-    then = _spec_of(spec, manifest)
-    rows, intervals = _training_rows(desk, then, manifest)
-    candidate = Candidate(str(manifest["candidate"]), manifest["parameters"])
-    again = training.fit(candidate, rows, then)
+    once_more = train_again(desk, spec, manifest)
+    then, rows, again = once_more.spec, once_more.rows, once_more.estimator
     recorded = signing.read_json(desk.file(version, SMOKE), SMOKE)
     gaps = [
         _gap(training.predict(stored, rows, then), training.predict(again, rows, then)),
         _gap(smoke.predictions(stored, recorded), smoke.predictions(again, recorded)),
     ]
-    identity = _identity(then, candidate, manifest)
+    identity = _identity(then, once_more.candidate, manifest)
     digests = (manifest["files"][ARTIFACT]["sha256"], signing.sha256(training.dump(again)))
     sizes = (len(rows), gaps[0], len(recorded["rows"]), gaps[1])
-    return Reproduction((version, identity), digests, intervals, *sizes, _remarks(spec, manifest, identity))
+    return Reproduction((version, identity), digests, once_more.intervals, *sizes, _remarks(spec, manifest, identity))
 
 
 def _line(what: str, stored: str, again: str, is_equal: bool) -> dict[str, str]:

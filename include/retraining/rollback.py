@@ -5,12 +5,12 @@ data stays in order. Parses without any heavy library, since the DAG's form is m
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from include.retraining import keys, signing, tables
+from include.retraining import inventory, keys, signing, tables
 from include.retraining.errors import BadInput, IntegrityError, ObjectMissing, PromotionConflict
 from include.retraining.promotion_log import Entry
 
@@ -62,6 +62,8 @@ class Plan:
     """The run whose verdict speaks for the version."""
     verdict_sha256: str | None
     nonce: str
+    warning: str = ""
+    """Older log entries that do not hold: the rollback goes on without them."""
 
     @property
     def sentence(self) -> str:
@@ -103,7 +105,8 @@ def plan(desk: "Registry", asked: Request) -> Plan:
     BadInput
         There is no champion, nothing was live before, no such version, or it is the champion already.
     IntegrityError
-        The version does not hold what was registered, or the log does not hold.
+        The version does not hold what was registered, or the log's newest entry does not hold; of older entries this is
+        a warning, since a damaged one must not keep a bad champion in place.
     """
     head = desk.head()
     if head is None:
@@ -111,7 +114,7 @@ def plan(desk: "Registry", asked: Request) -> Plan:
             f"{desk.model} has no champion yet, so there is nothing to roll back. The first challenger that wins in "
             f"retrain_{desk.model} becomes one."
         )
-    entries = list(_entries(desk, head.number))
+    entries, damaged = _entries(desk, head.number)
     if own := next((one for one in entries if one.content["nonce"] == asked.nonce), None):
         return _plan_of(own)
     version = _resolve(desk, head, asked.version)
@@ -123,7 +126,7 @@ def plan(desk: "Registry", asked: Request) -> Plan:
     run, verdict_sha256 = _judged(desk, version, lived)
     since = keys.stamp(max(head.effective_from, _data_until(desk) or head.effective_from))
     about = (asked.reason, asked.actor, run, verdict_sha256, asked.nonce)
-    return Plan(desk.model, version, head.version, head.number, since, *about)
+    return Plan(desk.model, version, head.version, head.number, since, *about, _warning(damaged))
 
 
 def carry_out(desk: "Registry", planned: Plan) -> Entry:
@@ -149,7 +152,7 @@ def rows(desk: "Registry", planned: Plan) -> list[dict[str, Any]]:
     """Return one line per version, newest first: its training window, since when it was live, and its part here."""
     found = desk.versions()[::-1]
     since: dict[str, Entry] = {}
-    for entry in _entries(desk, planned.base):
+    for entry in _entries(desk, planned.base)[0]:
         since.setdefault(entry.version, entry)
     parts = {planned.previous: "from", planned.version: "to"}
     shown = [version for place, version in enumerate(found) if place < MOST or version in parts]
@@ -169,7 +172,7 @@ def describe(desk: "Registry", planned: Plan) -> str:
     """Return what people read before and after: the change in a sentence, then the versions as a table."""
     older = len(desk.versions()) - len(lines := rows(desk, planned))
     more = [f"and {older} older versions"] if older else []
-    return "\n".join([planned.sentence, "", *tables.render(lines), *more])
+    return "\n".join([planned.sentence, *filter(None, [planned.warning]), "", *tables.render(lines), *more])
 
 
 def told(entry: Entry, run_id: str | None) -> dict[str, Any]:
@@ -185,11 +188,22 @@ def told(entry: Entry, run_id: str | None) -> dict[str, Any]:
     }
 
 
-def _entries(desk: "Registry", newest: int) -> Iterator[Entry]:
-    """Yield the log from an entry back to the first."""
+def _entries(desk: "Registry", newest: int) -> tuple[list[Entry], list[int]]:
+    """Return the log from an entry back to the first, and the numbers of entries that do not hold."""
+    found, damaged = list[Entry](), list[int]()
     for number in range(newest, 0, -1):
-        if found := desk.standing(number):
-            yield found
+        try:
+            found += filter(None, [desk.standing(number)])
+        except IntegrityError:
+            damaged.append(number)
+    return found, damaged
+
+
+def _warning(damaged: list[int]) -> str:
+    if not damaged:
+        return ""
+    named = ", ".join(map(str, damaged))
+    return f"Warning: log entries {named} are damaged or gone, and were left out. Run `verify`, which names the repair."
 
 
 def _plan_of(entry: Entry) -> Plan:
@@ -259,9 +273,8 @@ def _judged(desk: "Registry", version: str, lived: Entry | None) -> tuple[str, s
 
 def _data_until(desk: "Registry") -> datetime | None:
     """Return the end of the newest interval that has rows, by its signed manifest: a key alone proves nothing."""
-    prefix = keys.snapshots(desk.model)
-    spans = {found.key.removeprefix(prefix).split("/")[0] for found in desk.store.list(prefix)}
-    for interval in sorted(map(keys.parse_span, spans), reverse=True):
+    listed = inventory.placed(desk.model, desk.store.list(keys.snapshots(desk.model)))
+    for interval in sorted({place.interval for place, _ in listed if place.interval}, reverse=True):
         if _has_rows(desk, keys.snapshots(desk.model, interval)):
             return interval.end
     return None

@@ -23,7 +23,7 @@ from include.retraining.errors import (
     StoreUnsafe,
     Unavailable,
 )
-from include.retraining.store import CHUNK_BYTES, Payload, Stored, copy_hashed, digest_of, missing
+from include.retraining.store import CHUNK_BYTES, SMALL_BYTES, Payload, Stored, copy_hashed, digest_of, limited, missing
 
 if TYPE_CHECKING:
     from include.retraining.connections import Settings
@@ -104,14 +104,16 @@ class S3Store:
         self._proving = threading.Lock()
         self._is_proven = asked.mode == encryption.NONE
 
-    def get(self, key: str) -> bytes:
-        """Return an object's bytes; raises ObjectMissing."""
+    def get(self, key: str, limit_bytes: int = SMALL_BYTES) -> bytes:
+        """Return an object's bytes; raises ObjectMissing, and IntegrityError beyond the limit."""
         with self._failures(key):
-            return bytes(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            with body:  # what is too long is not read to its end
+                return b"".join(limited(body.iter_chunks(CHUNK_BYTES), key, limit_bytes))
 
     def fetch(self, key: str, path: Path, limit_bytes: int | None = None) -> str:
         """Stream an object into a file and return its sha256; raises ObjectMissing."""
-        with self._failures(key), path.open("wb") as sink:
+        with self._failures(key), path.open("wb", buffering=0) as sink:
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
             with body:  # what is too long is not read to its end
                 return copy_hashed(body.iter_chunks(CHUNK_BYTES), sink, key, limit_bytes)
@@ -137,7 +139,7 @@ class S3Store:
                     return held
                 time.sleep(BACKOFF_S * 2**attempt * (1 + secrets.randbelow(100) / 100))
             else:
-                self._encryption.confirm(answer, key)
+                self._confirm_new(answer, key)
                 return True
         raise Unavailable(f"No clear answer to {ATTEMPTS} conditional writes of {key} in {self._where}. Try again.")
 
@@ -184,8 +186,23 @@ class S3Store:
         with contextlib.ExitStack() as opened:
             body = data if isinstance(data, bytes) else opened.enter_context(data.open("rb"))
             return client.put_object(
-                Bucket=self._bucket, Key=key, Body=body, ContentMD5=checksum, **self._encryption.asked(), **condition
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentMD5=checksum,
+                **self._encryption.asked(),
+                **self._encryption.mark(),
+                **condition,
             )
+
+    def _confirm_new(self, answer: Any, key: str) -> None:
+        """Refuse what was just made without encryption, and take it away: nobody may find it done."""
+        try:
+            self._encryption.confirm(answer, key)
+        except StoreUnsafe:
+            with contextlib.suppress(RetrainingError):  # the next try refuses it by its mark
+                self.delete(key)
+            raise
 
     def _holds(self, key: str, data: Payload, is_ours: bool) -> bool | None:
         """Return whether the key holds these bytes, or None if nothing lies there."""
@@ -201,7 +218,8 @@ class S3Store:
         with self._failures(key), Path(os.devnull).open("wb") as nowhere:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
             is_same = copy_hashed(answer["Body"].iter_chunks(CHUNK_BYTES), nowhere, key) == digest
-        if is_same and is_ours:  # the answer to the write was lost, so this one has to confirm
+        # The answer to our write was lost, or an earlier try was refused: this one has to confirm.
+        if is_same and (is_ours or self._encryption.is_marked(answer)):
             self._encryption.confirm(answer, key)
         return is_same
 

@@ -6,7 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from include.retraining import drift, evaluation, judging, keys, labelling, records, signing, snapshots, training
+from include.retraining import (
+    drift,
+    evaluation,
+    judging,
+    keys,
+    labelling,
+    libraries,
+    records,
+    signing,
+    snapshots,
+    training,
+)
+from include.retraining.errors import IntegrityError
 from include.retraining.phrases import visible
 from include.retraining.promotion import Scored
 from include.retraining.promotion_log import Entry
@@ -80,7 +92,7 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         return {"champion": None, "intervals": [], "drift": {}, "sentence": "No version was live."}
     earlier = records.history(registry.store, spec.name, inputs.interval, remembered_since(spec, inputs))
     known = {line["span"]: line for one in earlier for line in one.get("evaluation", {}).get("intervals", [])}
-    fresh = _newly_served(registry, spec, inputs, validation, set(known))
+    fresh, unloadable = _newly_served(registry, spec, inputs, validation, set(known))
     served = [line for line in [*known.values(), *fresh] if line["version"] == champion.version]
     recent = sorted(served, key=lambda line: line["span"])[-spec.decision.recent_intervals :]
     return {
@@ -93,25 +105,36 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "recent_losses": [judging.loss(line) for line in recent],
         "reference_losses": _reference(registry.store, champion),
         "drift": _drift(registry, spec, inputs, champion, earlier),
-        "sentence": _sentence(champion.version, fresh, judging.of(spec.task)),
+        "unloadable": unloadable,
+        "sentence": _unscored(champion.version, unloadable)
+        or _sentence(champion.version, fresh, judging.of(spec.task)),
     }
 
 
 def _newly_served(
     registry: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str, Any], known: set[str]
-) -> list[dict[str, Any]]:
-    """Score each interval with the version that was live when it began: what it really served."""
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Score each interval with the version that was live when it began: what it really served.
+
+    Also returns which versions have no scores, since another release of a library wrote them, and why.
+    """
     new = [one for part in ("training", "holdout") for one in usable(inputs, validation, part)]
     new = [one for one in new if keys.span(one) not in known]
     live = {one: registry.live_at(one.start, int(inputs.content["base"])) for one in new}
     rows = labelled_rows(registry.store, spec, inputs, [one for one in new if live[one] is not None])
-    lines = []
+    lines, unloadable = list[dict[str, Any]](), dict[str, str]()
     serving = {entry.version: entry for one, entry in live.items() if entry and one in rows}
     for version, served in sorted(serving.items()):
-        estimator = registry.load_live(served)
+        try:
+            estimator = registry.load_live(served)
+        except IntegrityError as error:
+            if error.check != libraries.CHECK:
+                raise
+            unloadable[version] = str(error)
+            continue
         own = {one: rows[one] for one in rows if (entry := live[one]) and entry.version == version}
         lines += [{**line, "version": version} for line in score_each(estimator, own, spec)]
-    return sorted(lines, key=lambda line: str(line["span"]))
+    return sorted(lines, key=lambda line: str(line["span"])), unloadable
 
 
 def _reference(store: Store, champion: Entry) -> list[float]:
@@ -128,6 +151,12 @@ def _drift(
     before = earlier[-1].get("evaluation", {}) if earlier else {}
     previous = before.get("drift", {}).get("shifted", []) if before.get("champion") == champion.version else []
     return drift.report(baseline, snapshots.read(registry.store, inputs.snapshot(inputs.interval)), previous)
+
+
+def _unscored(version: str, unloadable: dict[str, str]) -> str:
+    if version not in unloadable:
+        return ""
+    return f"Champion {version} cannot be scored with the libraries installed here. {unloadable[version]}"
 
 
 def _sentence(version: str, fresh: list[dict[str, Any]], judged: judging.Loss) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from include.retraining import keys, labelling, signing
+from include.retraining import inventory, keys, labelling, signing
 from include.retraining import store as stores
 from include.retraining.errors import IntegrityError
 from include.retraining.signing import Keyring
@@ -66,8 +66,7 @@ def freeze_labels(
 
 def newest(store: Store, keyring: Keyring, prefix: str, as_of: datetime) -> Frozen | None:
     """Return the newest object of one interval that was known at the as-of, from its signed manifest, or None."""
-    manifests = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
-    known = [key for key in manifests if _stamp_of(key, prefix) <= keys.stamp(as_of)]
+    known = [key for key in _manifests(store, prefix) if _stamp_of(key, prefix) <= keys.stamp(as_of)]
     latest = max((_stamp_of(key, prefix) for key in known), default="")
     found = [_manifest(store, keyring, key) for key in known if _stamp_of(key, prefix) == latest]
     return max(found, key=lambda one: (one.sequence, one.sha256), default=None)
@@ -75,14 +74,13 @@ def newest(store: Store, keyring: Keyring, prefix: str, as_of: datetime) -> Froz
 
 def find(store: Store, keyring: Keyring, prefix: str, sha256: str) -> Frozen | None:
     """Return the object of one interval that holds exactly these bytes, from its signed manifest, or None."""
-    listed = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
-    found = (_manifest(store, keyring, key) for key in listed if f"-{sha256[:12]}" in key)
+    found = (_manifest(store, keyring, key) for key in _manifests(store, prefix) if f"-{sha256[:12]}" in key)
     return next((one for one in found if one.sha256 == sha256), None)
 
 
 def read(store: Store, frozen: Frozen) -> pd.DataFrame:
     """Return the rows after checking their hash; raises IntegrityError, naming the object."""
-    return stores.read(store, frozen.key, lambda data: _rows(frozen, data))
+    return stores.read(store, frozen.key, lambda data: _rows(frozen, data), frozen.size_bytes)
 
 
 def read_many(store: Store, frozen: list[Frozen]) -> list[pd.DataFrame]:
@@ -125,8 +123,13 @@ def _manifest(store: Store, keyring: Keyring, key: str) -> Frozen:
 
 def _siblings(store: Store, prefix: str, as_of: datetime, digest: str) -> list[str]:
     """Return the manifests of other bytes that were frozen of the same interval at the same as-of."""
-    listed = [found.key for found in store.list(f"{prefix}{keys.stamp(as_of)}-") if found.key.endswith(".json")]
+    listed = _manifests(store, f"{prefix}{keys.stamp(as_of)}-")
     return [key for key in listed if f"-{digest[:12]}" not in key]
+
+
+def _manifests(store: Store, prefix: str) -> list[str]:
+    listed = inventory.placed(prefix.partition("/")[0], store.list(prefix))
+    return [stored.key for place, stored in listed if place.part in keys.HEADS]
 
 
 def _stamp_of(key: str, prefix: str) -> str:

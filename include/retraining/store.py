@@ -11,9 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, NoReturn, Protocol, TypeVar
 
-from include.retraining.errors import IntegrityError, ObjectMissing
+from include.retraining.errors import IntegrityError, ObjectMissing, Unavailable
 
 CHUNK_BYTES = 1 << 20
+SMALL_BYTES = 16 << 20
+"""What a get holds in memory at most, unless a manifest says how much there is: no JSON of ours comes near it."""
 T = TypeVar("T")
 Payload = bytes | Path
 """What is written: bytes, or a file that is streamed."""
@@ -35,8 +37,11 @@ class Store(Protocol):
     Whatever does not answer raises Unavailable: the same call may be made again.
     """
 
-    def get(self, key: str) -> bytes:
-        """Return an object's bytes; raises ObjectMissing."""
+    def get(self, key: str, limit_bytes: int = SMALL_BYTES) -> bytes:
+        """Return an object's bytes.
+
+        Raises ObjectMissing, and IntegrityError as soon as there are more than ``limit_bytes``.
+        """
 
     def fetch(self, key: str, path: Path, limit_bytes: int | None = None) -> str:
         """Stream an object into a file and return its sha256.
@@ -68,29 +73,48 @@ def exists(store: Store, key: str) -> bool:
     return any(found.key == key for found in store.list(key))
 
 
-def read(store: Store, key: str, check: Callable[[bytes], T]) -> T:
-    """Return what ``check`` makes of an object's bytes.
+def read(store: Store, key: str, check: Callable[[bytes], T], limit_bytes: int = SMALL_BYTES) -> T:
+    """Return what ``check`` makes of an object's bytes, of which there may be ``limit_bytes``.
 
     Bytes that are refused are read once more: one may have flipped on its way, and only what lies there counts.
     """
     try:
-        return check(store.get(key))
+        return check(store.get(key, limit_bytes))
     except ObjectMissing:
         raise
     except IntegrityError:
-        return check(store.get(key))
+        return check(store.get(key, limit_bytes))
 
 
 def copy_hashed(chunks: Iterator[bytes], sink: BinaryIO, what: str, limit_bytes: int | None = None) -> str:
     """Write chunks to a file and return their sha256; raises IntegrityError beyond the limit."""
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
+    for chunk in chunks if limit_bytes is None else limited(chunks, what, limit_bytes):
+        digest.update(chunk)
+        _write(sink, chunk, what)
+    return digest.hexdigest()
+
+
+def _write(sink: BinaryIO, chunk: bytes, what: str) -> None:
+    """Write to a file of our own; a full disk here must not be taken for a store that does not answer."""
+    try:
+        left = memoryview(chunk)
+        while left:
+            left = left[sink.write(left) :]
+    except OSError as error:
+        raise Unavailable(
+            f"{what} cannot be copied to {sink.name} of this machine: {error.strerror}. Free space, or set TMPDIR."
+        ) from error
+
+
+def limited(chunks: Iterator[bytes], what: str, limit_bytes: int) -> Iterator[bytes]:
+    """Yield chunks; raises IntegrityError as soon as they are more than the limit."""
+    size, told = 0, "are the most of anything without a manifest" if limit_bytes == SMALL_BYTES else "its manifest says"
     for chunk in chunks:
         size += len(chunk)
-        if limit_bytes is not None and size > limit_bytes:
-            raise IntegrityError(f"{what} has more than the {limit_bytes} bytes that its manifest says.", "size")
-        digest.update(chunk)
-        sink.write(chunk)
-    return digest.hexdigest()
+        if size > limit_bytes:
+            raise IntegrityError(f"{what} has more than the {limit_bytes} bytes that {told}. Restore it.", "size")
+        yield chunk
 
 
 def chunks_of(data: Payload) -> Iterator[bytes]:

@@ -9,14 +9,17 @@ from datetime import datetime
 from include.retraining import collecting, inventory, keys, retention
 from include.retraining.audits import AUDITS, Audit
 from include.retraining.errors import IntegrityError
-from include.retraining.findings import Finding, Look
-from include.retraining.inventory import Group, Id
+from include.retraining.findings import REMAINS, Finding, Look
+from include.retraining.inventory import UNKNOWN, Group, Id
 from include.retraining.policies import Retention
+from include.retraining.probes import LEFT_AFTER
 from include.retraining.promotion_log import Entry
 from include.retraining.registry import Registry
 from include.retraining.snapshots import READERS
+from include.retraining.store import Store, Stored
 
 BY_THE_SPEC = Retention()
+DOCTOR = "Run `python -m include.retraining doctor`: it removes what earlier checks left."
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,41 @@ def verify(registry: Registry, policy: Retention = BY_THE_SPEC) -> Verification:
     return Verification(len(objects), sum(one.size_bytes for one in objects), unfinished, tuple(found.values()))
 
 
+def strangers(store: Store, models: Iterable[str]) -> tuple[Finding, ...]:
+    """Return what lies beside the models that have a spec: neither verify nor collect looks there.
+
+    Parameters
+    ----------
+    store : Store
+    models : iterable of str
+        The models that have a spec.
+    """
+    found: dict[str, list[Stored]] = {}
+    for one in (*store.list(""), *store.leftovers("")):
+        found.setdefault(_room(one.key), []).append(one)
+    known, now = {*map(keys.everything, models)}, store.now()
+    doctors = [one for one in found.pop(keys.probe(""), []) if now - one.modified_at > LEFT_AFTER]
+    told = [_stranger(room, found[room]) for room in sorted(found) if room not in known]
+    return (*told, *(Finding(one.key, REMAINS, "A killed check of the store left it.", DOCTOR) for one in doctors))
+
+
+def _room(key: str) -> str:
+    return key[: key.find("/") + 1] or key
+
+
+def _stranger(room: str, objects: list[Stored]) -> Finding:
+    size = sum(one.size_bytes for one in objects)
+    problem = f"No spec is named so: {len(objects)} objects of {size} bytes that nobody verifies or collects."
+    return Finding(room, UNKNOWN, problem, f"Put the spec back into include/models/, or move {room} out of the store.")
+
+
 def describe(model: str, found: Verification) -> str:
     """Return what people read: each finding with its repair, then the sum."""
-    return "\n".join([*(_told(one) for one in found.findings), f"{model}: {found.sentence}"])
+    return "\n".join([*(told(one) for one in found.findings), f"{model}: {found.sentence}"])
 
 
-def _told(found: Finding) -> str:
+def told(found: Finding) -> str:
+    """Return what people read of one finding."""
     return f"{found.key}\n  {found.check}: {found.problem}\n  Repair: {found.repair}"
 
 

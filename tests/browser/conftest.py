@@ -12,6 +12,8 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
@@ -69,6 +71,16 @@ def add_run() -> None:
         )
         run.start_date = run.end_date = moment
         session.add(run)
+
+
+def run_of(address: str) -> Any:
+    """Return the run whose page this is, from Airflow's database."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    dag_id, _, run_id = urlsplit(address).path.removeprefix("/dags/").partition("/runs/")
+    with create_session() as session:
+        return session.query(DagRun).filter(DagRun.dag_id == dag_id, DagRun.run_id == unquote(run_id)).one()
 
 
 @pytest.fixture(scope="session")

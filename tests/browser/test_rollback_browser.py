@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import run_of
+
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")]
 
 
@@ -21,22 +23,11 @@ def test_the_dialog_can_be_sent_once_there_are_a_model_and_a_reason(chromium, si
     expect(send).to_be_enabled()
     send.click()
     page.wait_for_url("**/dags/rollback/runs/manual__*")
-    run_id = page.url.rpartition("/")[2].split("?")[0]
+    sent = run_of(page.url)
     page.close()
-    assert conf_of(run_id) == {
+    assert sent.conf == {
         "model": "flight_delays",
         "version": "previously live",
         "reason": "Its chances are nonsense.",
         "dry_run": False,
     }
-
-
-def conf_of(run_id: str) -> dict[str, object]:
-    """Return what the dialog sent, from Airflow's database."""
-    from urllib.parse import unquote
-
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        return session.query(DagRun).filter(DagRun.dag_id == "rollback", DagRun.run_id == unquote(run_id)).one().conf

@@ -2,9 +2,9 @@
 
 import json
 import threading
-from datetime import date
+from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -24,6 +24,7 @@ class Airflow(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(length)) if length else None
         route = f"{self.command} {urlsplit(self.path).path.removeprefix('/api/v2')}"
         self.server.asked.append((route, body))
+        self.server.queries.append(urlsplit(self.path).query)
         if route == "POST /auth/token":
             status, content = (201, {"access_token": "good"}) if body["password"] == "right" else (401, {})
         elif self.headers.get("Authorization") != "Bearer good":
@@ -47,7 +48,7 @@ class Airflow(BaseHTTPRequestHandler):
 def server(monkeypatch):
     monkeypatch.setattr(api.time, "sleep", lambda _: None)
     found = ThreadingHTTPServer(("127.0.0.1", 0), Airflow)
-    found.daemon_threads, found.asked, found.answers = True, [], {}
+    found.daemon_threads, found.asked, found.answers, found.queries = True, [], {}, []
     threading.Thread(target=found.serve_forever, daemon=True).start()
     yield found
     found.shutdown()
@@ -143,6 +144,18 @@ def test_runs_are_those_of_the_days_and_pages_are_followed(server, client):
         (date(2013, 1, 27), "backfill__1", 20.5),
         (date(2013, 3, 11), "backfill__2", 20.5),
     ]
+
+
+def test_runs_of_the_schedule_that_failed_since_a_moment_are_listed(server, client):
+    server.answers["GET /dags/dag/dagRuns"] = [(200, {"dag_runs": [run("scheduled__2026", "2026-11-22T05:00:00Z")]})]
+    began = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    assert client.failed_on_schedule("dag", began) == ["scheduled__2026"]
+    assert parse_qs(server.queries[-1]) == {
+        "run_type": ["scheduled"],
+        "state": ["failed"],
+        "start_date_gte": ["2026-11-23T09:00:00+00:00"],
+        "limit": ["100"],
+    }
 
 
 def test_tasks_are_told_in_the_order_in_which_they_ended(server, client):

@@ -14,7 +14,7 @@ from include.retraining.folder import open_folder
 from include.retraining.registry import ARTIFACT, CARD, MANIFEST, SMOKE, Registry
 from include.retraining.store import Store
 from tests.retraining import toy
-from tests.retraining.desks import ABOUT, AS_OF, objects, promoted, promotion, trained
+from tests.retraining.desks import ABOUT, AS_OF, LATER, objects, promoted, promotion, trained
 
 RING = signing.Keyring("key-2", {"key-1": "r" * 40, "key-2": "s" * 40})
 MODEL, OTHER = "parcels", "letters"
@@ -74,13 +74,13 @@ ASKS: dict[str, Callable[[Scene], object]] = {
     "load_head": lambda scene: scene.desk.load_live(scene.desk.head()),
     "manifest": lambda scene: scene.desk.manifest(SECOND),
     "file": lambda scene: scene.desk.file(SECOND, CARD),
-    "promote": lambda scene: scene.desk.promote(SECOND, 3, AS_OF, promotion("again")),
-    "promote_first": lambda scene: scene.desk.promote(FIRST, 3, AS_OF, promotion("again")),
-    "roll_back": lambda scene: scene.desk.roll_back(SECOND, 3, AS_OF, promotion("back")),
+    "promote": lambda scene: scene.desk.promote(SECOND, 3, LATER, promotion("again")),
+    "promote_first": lambda scene: scene.desk.promote(FIRST, 3, LATER, promotion("again")),
+    "roll_back": lambda scene: scene.desk.roll_back(SECOND, 3, LATER, promotion("back")),
     "register": lambda scene: scene.desk.register(SECOND, {**trained(), CARD: b"# card"}, ABOUT),
     "load_new": lambda scene: scene.desk.load(NEW),
-    "promote_new": lambda scene: scene.desk.promote(NEW, 3, AS_OF, promotion("new")),
-    "roll_back_new": lambda scene: scene.desk.roll_back(NEW, 3, AS_OF, promotion("new")),
+    "promote_new": lambda scene: scene.desk.promote(NEW, 3, LATER, promotion("new")),
+    "roll_back_new": lambda scene: scene.desk.roll_back(NEW, 3, LATER, promotion("new")),
     "head": lambda scene: scene.desk.head(),
     "log": lambda scene: scene.desk.log(),
     "entry": lambda scene: scene.desk.entry(2),

@@ -12,6 +12,7 @@ from include.retraining.store import Store
 from tests.retraining import toy
 
 AS_OF = datetime(2024, 2, 1, tzinfo=UTC)
+LATER = AS_OF + 9 * toy.DAY
 ABOUT = {"candidate": "logistic_regression", "libraries": libraries.versions(), "asked_by": "ann"}
 FOREIGN = signing.Keyring("key-1", {"key-1": "f" * 40})
 

@@ -136,6 +136,7 @@ class World:
     def start(self, actor: Actor, operation: Operation, trouble: Trouble) -> None:
         """Run an operation until it ends or is stopped."""
         tally["operations"] += 1
+        self._note_deletions()  # what it had begun to collect it may never end
         actor.doing, actor.trouble, actor.calls, actor.is_dead = operation, trouble, 0, False
         actor.head_before, actor.records_before = self.head_on_disk(), self._collections()
         thread = threading.Thread(target=lambda: actor.told.put(self._answer(actor, operation)), daemon=True)

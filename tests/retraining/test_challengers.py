@@ -1,6 +1,7 @@
 """Challengers: trained once per input, chosen, and registered as exactly one version."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
 from include.retraining.spec import Candidate
 from tests.retraining import toy
-from tests.retraining.desks import objects
+from tests.retraining.desks import flip, objects, promoted
 
 SPEC = replace(
     toy.spec(), candidates=(Candidate("logistic_regression"), Candidate("hist_gradient_boosting", {"max_iter": 5}))
@@ -167,9 +168,12 @@ def test_when_validation_refused_everything_there_is_nothing_to_train_on(desk, i
 
 def test_a_corrupted_snapshot_stops_training(desk, inputs):
     key = inputs.snapshot(toy.day(2)).key
+    promoted(desk, 1)
     desk.store.put(key, b"x")
+    before, head = objects(desk.store), desk.head()
     with pytest.raises(IntegrityError, match=f"{key} has 1 bytes"):
         train(desk, inputs)
+    assert (objects(desk.store), desk.head()) == (before, head)
 
 
 def altered(data: bytes) -> bytes:
@@ -191,6 +195,43 @@ def test_a_damaged_candidate_is_never_registered(desk, inputs, name, damage, mes
     with pytest.raises(IntegrityError, match=message):
         select(desk, inputs, version)
     assert desk.versions() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (ARTIFACT, flip),
+        (ARTIFACT, lambda data: data[:-1]),
+        (ARTIFACT, None),
+        (SMOKE, lambda data: data + b" "),
+        (MANIFEST, altered),
+        (MANIFEST, lambda _: b"{"),
+    ],
+    ids=["flipped", "truncated", "gone", "other rows", "altered manifest", "torn manifest"],
+)
+def test_a_damaged_candidate_is_trained_again(desk, inputs, name, damage):
+    version, before = train(desk, inputs), objects(desk.store)
+    key = keys.candidate("parcels", version, name)
+    desk.store.put(key, damage(desk.store.get(key))) if damage else desk.store.delete(key)
+    assert train(desk, inputs) == version
+    assert objects(desk.store) == before
+    assert select(desk, inputs, version)["version"] == version
+
+
+def test_a_large_candidate_is_registered_without_being_in_memory(desk, inputs):
+    version = train(desk, inputs)
+    large = b"x" * (32 << 20)
+    manifest = json.loads(desk.store.get(keys.candidate("parcels", version, MANIFEST)))
+    manifest["files"][ARTIFACT] = {"sha256": signing.sha256(large), "size_bytes": len(large)}
+    signed = signing.canonical(signing.sign(manifest, desk.keyring, challengers.CANDIDATE))
+    desk.store.put(keys.candidate("parcels", version, ARTIFACT), large)
+    desk.store.put(keys.candidate("parcels", version, MANIFEST), signed)
+    del large
+    tracemalloc.start()
+    select(desk, inputs, version)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
 
 
 def test_a_candidate_that_was_copied_under_another_id_is_refused(desk, inputs):

@@ -116,6 +116,31 @@ def test_verify_of_all_models_goes_on_where_one_cannot_be_read(champion: Registr
     assert found["repair"].startswith("Restore ")
 
 
+def test_verify_of_all_names_what_belongs_to_no_spec(champion: Registry, capsys, tmp_path: Path) -> None:
+    """A model whose spec is gone is checked and collected by nobody, and neither is what a killed doctor left."""
+    champion.store.put("old_model/versions/1/model.joblib", b"abc")
+    champion.store.put("stray", b"x")
+    champion.store.put(keys.probe("young"), b"x")
+    put_long_ago(champion, tmp_path, keys.probe("killed"), b"x")
+    assert cli.main(["verify", MODEL]) == 0
+    capsys.readouterr()
+    assert cli.main(["verify", "--all"]) == 1
+    assert capsys.readouterr().out.splitlines()[len(specs.names()) :] == [
+        "old_model/",
+        "  unknown: No spec is named so: 1 objects of 3 bytes that nobody verifies or collects.",
+        "  Repair: Put the spec back into include/models/, or move old_model/ out of the store.",
+        "stray",
+        "  unknown: No spec is named so: 1 objects of 1 bytes that nobody verifies or collects.",
+        "  Repair: Put the spec back into include/models/, or move stray out of the store.",
+        keys.probe("killed"),
+        "  remains: A killed check of the store left it.",
+        "  Repair: Run `python -m include.retraining doctor`: it removes what earlier checks left.",
+    ]
+    assert cli.main(["verify", "--all", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["model"], one["key"]) for one in told][:2] == [(None, "old_model/"), (None, "stray")]
+
+
 @pytest.mark.parametrize("arguments", [[], [MODEL, "--all"]])
 def test_verify_wants_a_model_or_all(arguments, capsys) -> None:
     with pytest.raises(SystemExit, match="2"):

@@ -150,6 +150,33 @@ class TestAlone:
         assert collect(desk).deleted
         assert damage(desk) == ()
 
+    @pytest.mark.parametrize("took", [timedelta(seconds=70), timedelta(seconds=110)])
+    def test_a_long_look_at_what_is_needed_leaves_as_much_time_to_delete(self, desk, took):
+        """The mark is written again before the first deletion, and the first one stands till the end."""
+        late = lambda: desk.store.age(took, keys.sweeps(MODEL))  # noqa: E731
+        done = collect(on(desk, Interrupted(desk.store, "get", f"{MODEL}/promotions/", late)))
+        assert len(done.deleted) == 35
+        assert not list(desk.store.list(keys.sweeps(MODEL)))
+        assert damage(desk) == ()
+
+    @pytest.mark.parametrize("prefix", [f"{MODEL}/versions/", f"{MODEL}/promotions/"])
+    @pytest.mark.parametrize("is_removed", [False, True], ids=["run out", "removed"])
+    def test_a_look_that_outlasts_its_mark_deletes_nothing(self, desk, prefix, is_removed):
+        """Somebody may have come and gone in the meantime, and pinned what would be deleted."""
+
+        def come_and_go() -> None:
+            if is_removed:
+                for one in [*desk.store.list(keys.sweeps(MODEL))]:
+                    desk.store.delete(one.key)
+            desk.store.age(holds.SWEEP_LEASE, keys.sweeps(MODEL))
+            pull(desk)
+
+        before = told_of(desk)
+        with pytest.raises(Unavailable, match=r"had no mark in force all the while.*Nothing was deleted"):
+            collect(on(desk, Interrupted(desk.store, "get", prefix, come_and_go)))
+        assert before <= told_of(desk)
+        assert damage(desk) == ()
+
     def test_a_model_without_anything_has_nothing_to_free(self, store, keyring):
         empty = Registry(store, keyring, "letters")
         assert collect(empty).sentence == "Nothing had to be deleted."

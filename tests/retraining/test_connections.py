@@ -108,6 +108,14 @@ def test_a_weak_or_nameless_key_is_refused_and_not_shown(connect, parts):
     assert "xxx" not in str(caught.value)
 
 
+@pytest.mark.parametrize("retired", [None, ["x" * 40], "x" * 40, 7])
+def test_retired_keys_that_are_no_object_are_told_and_not_shown(connect, retired):
+    connect("signing", conn_type="generic", login="k", password=SECRET, extra={"retired": retired})
+    with pytest.raises(ConnectionInvalid, match="under `retired` in its extra; expected an object of") as caught:
+        connections.open_keyring()
+    assert "xxx" not in str(caught.value)
+
+
 def test_the_generated_file_fills_in_what_the_environment_lacks(monkeypatch, tmp_path):
     path = tmp_path / "airflow.env"
     path.write_text("# secrets\nRETRAINING_TEST_A=from file=1\nRETRAINING_TEST_B=from file\n\nnonsense\n")

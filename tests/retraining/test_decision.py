@@ -33,11 +33,15 @@ CASES = {
     "too few intervals": ({"training_intervals": 13}, INSUFFICIENT, "Only 13 labelled intervals .* 14 are needed"),
     "just enough intervals": ({"training_intervals": 14}, KEEP, "not clearly worse"),
     "behind the champion": ({"is_behind": True}, INSUFFICIENT, "not after the training window of champion 20130201"),
+    "overtaken": ({"is_overtaken": True}, INSUFFICIENT, "is before champion 20130201"),
+    "overtaken and forced": ({"is_overtaken": True, "forced": True}, INSUFFICIENT, "is before champion 20130201"),
     "behind and forced": ({"is_behind": True, "forced": True}, INSUFFICIENT, "not after the training window"),
     "no version yet": ({"champion": None, "age_intervals": None}, RETRAIN, "No version is live yet"),
     "no version, no holdout": ({"champion": None, "holdout_intervals": 3}, INSUFFICIENT, "only 3 .* 7 are needed"),
     "forced": ({"forced": True}, RETRAIN, "A person asked for a retrain"),
     "forced without a holdout": ({"forced": True, "holdout_intervals": 6}, INSUFFICIENT, "only 6 .* compare fairly"),
+    "of another release": ({"unloadable": "numpy 1, here is 2"}, RETRAIN, "loaded any more: .* by numpy 1, here is 2"),
+    "of another release, no holdout": ({"unloadable": "x", "holdout_intervals": 6}, INSUFFICIENT, "only 6 .* fairly"),
     "forced with too few rows": ({"forced": True, "rows": 5}, INSUFFICIENT, "has 5 rows"),
     "one interval young": ({"age_intervals": 13}, KEEP, "13 of 14 intervals"),
     "of age": ({"age_intervals": 14}, RETRAIN, "trained 14 intervals ago; one is due every 14"),
@@ -97,6 +101,8 @@ STATES = st.builds(
     required_holdout=st.just(7),
     champion=st.sampled_from([None, "20130201-abc"]),
     is_behind=st.booleans(),
+    is_overtaken=st.booleans(),
+    unloadable=st.sampled_from([None, "numpy 1, here is 2"]),
     age_intervals=st.none() | st.integers(0, 40),
     recent_losses=LOSSES,
     reference_losses=LOSSES,
@@ -124,6 +130,7 @@ def test_nothing_is_trained_that_could_not_be_compared(state):
         assert state.holdout_intervals >= state.required_holdout
         assert state.training_intervals >= state.minimum_training_intervals
         assert not state.is_behind
+        assert not state.is_overtaken
 
 
 @given(STATES)

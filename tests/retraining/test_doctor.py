@@ -12,7 +12,7 @@ from tests.retraining.proxy import silent_about, without
 
 WAREHOUSE = connections.Settings("warehouse", "sqlite", host="/nowhere/warehouse.sqlite")
 PSEUDONYMS = connections.Settings("pseudonyms", "generic", login="key-1", password=SECRET)
-OF_EVERY_STORE = {probe.check for probe in probes.PROBES} | {"store answers", "clock"}
+OF_EVERY_STORE = {probe.check for probe in probes.PROBES} | {"store answers", "clock", "earlier checks"}
 OF_A_MODEL = ("spec {}", "artifacts of {}", "Connection warehouse for {}", "Connection pseudonyms for {}")
 OF_AN_INSTALLATION = {"signing key", *(check.format(name) for check in OF_A_MODEL for name in specs.names())}
 
@@ -149,7 +149,7 @@ def test_a_server_that_overwrites_is_not_fit_for_use(connect, lying, capsys, mon
     assert cli.main(["doctor"]) == 1
     verdict = capsys.readouterr().out.splitlines()[-1]
     assert verdict == (
-        f"Not fit for use: 6 of {16 + len(OF_AN_INSTALLATION)} checks failed: put-if-absent, one winner of 8, "
+        f"Not fit for use: 6 of {17 + len(OF_AN_INSTALLATION)} checks failed: put-if-absent, one winner of 8, "
         "lost answer, anonymous read, anonymous write, wrong secret."
     )
 

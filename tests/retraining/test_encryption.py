@@ -177,6 +177,46 @@ def test_a_server_that_stops_confirming_is_refused_at_that_write_by_name(lying, 
 
 
 @pytest.mark.door
+@pytest.mark.parametrize("kind", ["bytes", "file"])
+@pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "removal refused"])
+def test_what_was_refused_once_is_not_found_done_by_the_next_try(lying, tmp_path, kind, is_removed):
+    """A proxy takes the request for encryption out of one write, and perhaps the deletion does not get through."""
+    store, again = opened(lying.settings, SSE_S3), opened(lying.settings, SSE_S3)
+    for one in (store, again):
+        one.put("m/before", b"x")
+    (tmp_path / "file").write_bytes(b"secret")
+    data = tmp_path / "file" if kind == "file" else b"secret"
+    strip = without(HEADER)
+    lying.server.fault = lambda request: strip(request) or (503 if request.command == "DELETE" else None)
+    if is_removed:
+        lying.server.fault = strip
+    with pytest.raises(StoreUnsafe, match=rf"m/a was written {DENIED}"):
+        store.put_if_absent("m/a", data)
+    lying.server.fault = lambda _: None
+    if is_removed:
+        assert again.put_if_absent("m/a", data)
+        assert lies_encrypted(again, "m/a", SSE_S3)
+        return
+    with pytest.raises(StoreUnsafe, match=rf"m/a was written {DENIED}: .*then remove that object"):
+        again.put_if_absent("m/a", data)
+    again.delete("m/a")
+    assert again.put_if_absent("m/a", data)
+
+
+@pytest.mark.door
+def test_bytes_that_lie_there_by_another_hand_are_never_removed(lying):
+    """Only what a write has just made goes with it."""
+    s3.open_s3(lying.settings).put_if_absent("m/a", b"x")
+    store = opened(lying.settings, SSE_S3)
+    store.put("m/before", b"x")
+    lying.server.fault = in_turn([503], others=without(HEADER))
+    with pytest.raises(StoreUnsafe):
+        store.put_if_absent("m/a", b"x")
+    lying.server.fault = lambda _: None
+    assert store.get("m/a") == b"x"
+
+
+@pytest.mark.door
 @pytest.mark.parametrize("first_look", [None, (404, "NoSuchKey")], ids=["seen at once", "seen at the second attempt"])
 def test_a_write_that_is_settled_by_reading_back_is_confirmed_by_what_lies_there(lying, first_look):
     """Its answer is lost, and it was applied without encryption."""

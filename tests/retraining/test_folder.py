@@ -1,5 +1,6 @@
 """The folder door when the disk misbehaves: the truth is read back, and nothing is half-written."""
 
+import errno
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from include.retraining import folder
-from include.retraining.errors import IntegrityError, Unavailable
+from include.retraining.errors import IntegrityError, StoreUnsafe, Unavailable
 
 LOST = OSError(5, "Input/output error")
 
@@ -47,6 +48,24 @@ def test_a_link_that_was_not_made_is_told_and_can_be_tried_again(store, monkeypa
     with pytest.raises(Unavailable, match=r"m/log/1: no answer from folder .*Input/output error"):
         store.put_if_absent("m/log/1", b"mine")
     assert store.put_if_absent("m/log/1", b"mine")
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
+def test_a_disk_without_hard_links_is_refused_with_what_to_do(store, monkeypatch, number):
+    """As FAT, some network shares and some container mounts are; a retry would find the same."""
+    monkeypatch.setattr(folder, "os", Disk("link", OSError(number, "Not permitted"), is_applied=False))
+    with pytest.raises(StoreUnsafe, match=r"m/log/1: the disk of folder .* makes no hard links \(Not.*, or S3"):
+        store.put_if_absent("m/log/1", b"mine")
+    assert list(store.list("")) == []
+
+
+@pytest.mark.door
+def test_a_full_disk_of_ours_is_not_taken_for_the_stores(any_store, tmp_path):
+    any_store.put("m/a", b"whole")
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    with pytest.raises(Unavailable, match=r"m/a cannot be copied to .*full of this machine: No space left on device"):
+        any_store.fetch("m/a", full)
 
 
 @pytest.mark.parametrize("call", ["open", "fstat", "read"])

@@ -10,6 +10,7 @@ import pytest
 
 from include.retraining import holds, keys
 from include.retraining.errors import Unavailable
+from tests.retraining.shelves import Wrapped
 
 MODEL = "parcels"
 
@@ -63,6 +64,20 @@ def test_what_a_killed_process_left_runs_out(store, tmp_path, key, lease):
     os.utime(path, (left - 60, left - 60))
     with holds.sweep(store, MODEL, "x") if key is keys.hold else holds.hold(store, MODEL, "x"):
         pass
+
+
+@pytest.mark.parametrize("enter", [holds.hold, holds.sweep])
+def test_a_mark_whose_answer_is_lost_keeps_nobody_away(store, enter):
+    """The write came through; whoever wrote it was told otherwise and gave up."""
+
+    class Lossy(Wrapped):
+        def put(self, key, data):
+            self.store.put(key, data)
+            raise Unavailable("the answer was lost")
+
+    with pytest.raises(Unavailable, match="the answer was lost"), enter(Lossy(store), MODEL, "x"):
+        pytest.fail("it went on")
+    assert list(store.list("")) == []
 
 
 def test_a_failure_inside_lets_go(store):

@@ -213,16 +213,40 @@ def test_an_empty_interval_is_pinned_with_no_rows(warehouse):
     assert inputs.interval == toy.day(DAYS)
 
 
+def test_a_scheduled_run_beyond_what_a_replayed_warehouse_knows_is_pinned_with_nothing(warehouse, monkeypatch):
+    until = {"data_until": toy.day(DAYS).start.isoformat()}
+    found = connections.Settings("warehouse", "sqlite", host=str(warehouse), extra=until)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", connection_env(found))
+    inputs = intake.pull(SPEC, scheduled(25), NOW)
+    assert (inputs.interval, inputs.as_of) == (toy.day(25), toy.day(25).end)
+    assert (inputs.content["rows"], inputs.content["labels"]) == (0, {})
+    assert (inputs.intervals("training"), inputs.intervals("holdout")) == ([], [])
+    assert list(inputs.content["snapshots"]) == [keys.span(toy.day(25))]
+
+
+def test_an_unknown_column_stops_a_run_and_leaves_champion_and_store_as_they_were(warehouse):
+    desk = Registry(connections.open_store(), connections.open_keyring(), "parcels")
+    promoted(desk, 1)
+    before, head = objects(desk.store), desk.head()
+    change(warehouse, "ALTER TABLE parcels RENAME COLUMN weight TO mass")
+    with pytest.raises(DataError, match=r"The query parcels.sql failed: no such column: weight\. Mend the query"):
+        intake.pull(SPEC, scheduled(9), NOW)
+    assert (objects(desk.store), desk.head()) == (before, head)
+
+
 def test_a_form_with_unknown_fields_is_refused(warehouse):
     with pytest.raises(DataError, match=r"unknown fields \['force'\]; expected some of \['as_of', .*Mend the trigger"):
         intake.pull(SPEC, by_hand(force=True), NOW)
 
 
 def test_a_warehouse_that_is_gone_is_unavailable_and_nothing_is_pinned(warehouse):
+    desk = Registry(connections.open_store(), connections.open_keyring(), "parcels")
+    promoted(desk, 1)
+    before, head = objects(desk.store), desk.head()
     warehouse.unlink()
     with pytest.raises(Unavailable, match="there is no SQLite file"):
         intake.pull(SPEC, scheduled(9), NOW)
-    assert objects(connections.open_store()) == {}
+    assert (objects(desk.store), desk.head()) == (before, head)
 
 
 @pytest.mark.parametrize("name", ["store", "signing", "pseudonyms", "warehouse"])

@@ -94,6 +94,15 @@ def test_a_key_that_is_not_built_here_is_unknown(key):
     assert only(key).kind == inventory.UNKNOWN
 
 
+def test_what_is_nobodys_is_not_placed():
+    """A console marks folders by objects whose keys end in a slash; desktops leave files of their own."""
+    folders = [keys.runs(MODEL), keys.snapshots(MODEL, DAY), keys.promotions(MODEL), keys.everything(MODEL), RUN]
+    nobodys = [f"{folder}{name}" for folder in folders for name in ("", ".DS_Store", "Thumbs.db", "notes.json")]
+    wanted = [ROWS, keys.record(RUN, 1), keys.promotion(MODEL, 1)]
+    found = list(inventory.placed(MODEL, map(stored, [*nobodys, *wanted])))
+    assert [(place, one.key) for place, one in found] == [(keys.place(MODEL, key), key) for key in wanted]
+
+
 def test_leftovers_of_killed_writers_are_a_kind_of_their_own():
     (group,) = inventory.take(MODEL, [], [stored(f"{MODEL}/runs/.~0123")])
     assert group.kind == inventory.LEFTOVERS

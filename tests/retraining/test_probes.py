@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from include.retraining import folder, intake, probes, s3
+from include.retraining import folder, intake, keys, probes, s3
 from include.retraining.errors import StoreUnsafe, Unavailable
+from include.retraining.folder import TEMPORARY
 from include.retraining.registry import Registry
 from include.retraining.store import exists
 from tests.retraining.desks import objects, register
 from tests.retraining.proxy import is_listing, is_read, stale, without
+from tests.retraining.shelves import Aged
 
 VERSION = "20240201-000000000001"
 
@@ -150,3 +152,14 @@ def test_clocks_that_are_far_apart_are_a_warning(store, sign):
     assert state == probes.WARNING
     assert "0:1" in told
     assert "Set one of the clocks" in told
+
+
+def test_what_killed_checks_left_goes_after_a_day_and_nothing_else(store):
+    aged = Aged(store)
+    for key in (keys.probe("killed"), f"{keys.probe('')}{TEMPORARY}0", "parcels/doctor/x"):
+        aged.put(key, b"x")
+    aged.age(timedelta(hours=25))
+    aged.put(keys.probe("young"), b"x")
+    assert probes.clears_up(aged) == (probes.OK, "2 objects of killed checks were removed.")
+    assert set(objects(store)) == {keys.probe("young"), "parcels/doctor/x"}
+    assert probes.clears_up(aged) == (probes.OK, "Earlier checks left nothing.")

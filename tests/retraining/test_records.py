@@ -68,6 +68,20 @@ def test_inputs_that_this_release_does_not_know_are_refused(store, data, message
         records.read_inputs(store, KEY)
 
 
+@pytest.mark.parametrize("field", ["run", "as_of", "interval", "window", "snapshots", "labels"])
+@pytest.mark.parametrize("value", [None, {"a": 1}, [["x"]], 7], ids=["none", "object", "list", "number"])
+def test_a_sound_seal_around_inputs_that_say_too_little_is_refused(store, field, value):
+    store.put(KEY, signing.seal({"format_version": 1, **CONTENT, field: value}))
+    with pytest.raises(IntegrityError, match=r"inputs.json does not say what the run works on.*check: format"):
+        records.read_inputs(store, KEY)
+
+
+def test_a_sound_seal_around_no_sections_is_refused(store):
+    store.put(keys.record(PREFIX, 1), signing.seal({"format_version": 1}))
+    with pytest.raises(IntegrityError, match=r"record-1.json has no sections.*check: format"):
+        records.read_sections(store, PREFIX)
+
+
 def test_missing_inputs_are_told(store):
     with pytest.raises(ObjectMissing, match=r"inputs.json"):
         records.read_inputs(store, KEY)
@@ -192,3 +206,12 @@ def test_a_section_that_changes_takes_what_was_found_after_it_along_but_not_a_pr
         "decision": {"found": 2},
         "promotion": {"found": 1},
     }
+
+
+@pytest.mark.parametrize("stray", [".DS_Store", "notes/.DS_Store", f"{keys.span(toy.day(3))}/.DS_Store"])
+def test_what_a_desktop_left_between_the_runs_is_nobodys_record(store, stray):
+    report = {"as_of": "20240105T000000Z", "dry_run": False, "answer": "keep"}
+    records.write_section(store, PREFIX, "report", report)
+    store.put(f"{keys.runs('parcels')}{stray}", b"x")
+    assert records.history(store, "parcels", toy.day(5), toy.day(0).start) == [{"report": report}]
+    assert len(records.summaries(store, "parcels")) == 1

@@ -2,12 +2,14 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import joblib
 import pytest
 
-from include.retraining import keys, libraries, signing, unpickling
+from include.retraining import keys, libraries, signing, unpickling, verifying
 from include.retraining.errors import IntegrityError, ObjectMissing, StoreUnsafe
 from include.retraining.folder import FolderStore
 from include.retraining.registry import ARTIFACT, CARD, MANIFEST, SMOKE, Registry
@@ -66,6 +68,32 @@ def test_the_same_version_with_another_artifact_is_refused(desk, version):
     with pytest.raises(IntegrityError, match=r"model.joblib holds other bytes than this training made.*Run `verify`"):
         register(desk, version, b"other")
     assert objects(desk.store) == before
+
+
+def test_a_registration_that_was_cut_short_holds_up_nobody_whose_card_differs(desk):
+    """Killed after the card and before the manifest; the next run names another owner."""
+    version = "20240201-000000000001"
+    for name, data in {**trained(), CARD: b"# owner A"}.items():
+        desk.store.put_if_absent(keys.version("parcels", version, name), data)
+    register(desk, version, card=b"# owner B")
+    assert desk.file(version, CARD) == b"# owner A", "what lies there is named by the manifest"
+    assert verifying.verify(desk).damage == ()
+
+
+@pytest.mark.door
+def test_of_several_that_register_at_once_with_their_own_cards_one_card_stands(any_store, keyring):
+    desk = Registry(any_store, keyring, "parcels")
+    for number in range(5):
+        version, barrier = f"20240201-{number:012d}", Barrier(4)
+
+        def act(owner: int, version: str = version, barrier: Barrier = barrier) -> None:
+            barrier.wait()
+            register(desk, version, card=f"# owner {owner}".encode())
+
+        with ThreadPoolExecutor(4) as people:
+            list(people.map(act, range(4)))
+        assert desk.file(version, CARD).startswith(b"# owner")
+    assert verifying.verify(desk).damage == ()
 
 
 def test_a_store_that_overwrites_gets_no_first_version(tmp_path, keyring):

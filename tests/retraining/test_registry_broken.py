@@ -15,7 +15,7 @@ from tests.conftest import SECRET, connection_env
 from tests.retraining import broken
 from tests.retraining.broken import ASKS, ENTRY, MODEL, OTHER, SECOND, Scene
 from tests.retraining.catalogue import ART, CAR, CASES, DEEP, HERE, MAN, SMO
-from tests.retraining.desks import ABOUT, AS_OF, flip, objects, promotion, trained
+from tests.retraining.desks import ABOUT, LATER, flip, objects, promotion, trained
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +140,8 @@ CALLS = {
     "file": lambda desk, name: desk.file(name, CARD),
     "fetched": lambda desk, name: desk.fetched(name).__enter__(),
     "register": lambda desk, name: desk.register(name, {**trained(), CARD: b"x"}, ABOUT),
-    "promote": lambda desk, name: desk.promote(name, 3, AS_OF, promotion()),
-    "roll_back": lambda desk, name: desk.roll_back(name, 3, AS_OF, promotion()),
+    "promote": lambda desk, name: desk.promote(name, 3, LATER, promotion()),
+    "roll_back": lambda desk, name: desk.roll_back(name, 3, LATER, promotion()),
     "a file's name": lambda desk, name: desk.file(SECOND, name),
 }
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.retraining import keys, signing
-from include.retraining.errors import IntegrityError, ObjectMissing, PromotionConflict
+from include.retraining.errors import BadInput, IntegrityError, ObjectMissing, PromotionConflict
 from include.retraining.folder import FolderStore, open_folder
 from include.retraining.registry import MANIFEST, Registry
 from tests.retraining import toy
-from tests.retraining.desks import AS_OF, objects, promoted, promotion, register, unsigned
+from tests.retraining.desks import AS_OF, LATER, objects, promoted, promotion, register, unsigned
 from tests.retraining.proxy import once
 
 
@@ -62,13 +62,28 @@ def test_a_promotion_that_is_tried_again_is_the_same_promotion(desk):
     assert objects(desk.store) == before
 
 
+@pytest.mark.parametrize("action", [Registry.promote, Registry.roll_back])
+@pytest.mark.parametrize("seconds", [-1, 0])
+def test_no_entry_takes_effect_before_the_one_it_follows(desk, action, seconds):
+    """Else who was live at a moment that has passed would change."""
+    first, _ = promoted(desk, 2)
+    since, before = AS_OF + toy.DAY + timedelta(seconds=seconds), objects(desk.store)
+    if seconds < 0:
+        with pytest.raises(BadInput, match=r"entry 2 made 20240201-0+2 the champion from 20240202T000000Z: .*trigger"):
+            action(desk, first, 2, since, promotion("late"))
+        assert objects(desk.store) == before
+    else:
+        assert action(desk, first, 2, since, promotion("late")).effective_from == since
+        assert desk.live_at(since - timedelta(seconds=1), 3).number == 1
+
+
 def test_a_promotion_against_an_outdated_champion_conflicts_and_changes_nothing(desk):
     first, second = promoted(desk, 2)
     late, before = register(desk, "20240201-00000000000a"), objects(desk.store)
     with pytest.raises(
         PromotionConflict, match=rf"moved to {second} \(entry 2\) while {late} was held against.*trigger"
     ):
-        desk.promote(late, 1, AS_OF, promotion("late"))
+        desk.promote(late, 1, LATER, promotion("late"))
     assert objects(desk.store) | {keys.champion_hint("parcels"): b""} == before | {keys.champion_hint("parcels"): b""}
     assert desk.head().version == second
     assert first != second
@@ -84,7 +99,7 @@ def test_of_promotions_racing_on_one_base_exactly_one_wins(any_store, keyring):
     def race(version: str) -> bool:
         barrier.wait()
         try:
-            return Registry(any_store, keyring, "parcels").promote(version, 1, AS_OF, promotion(version)).number == 2
+            return Registry(any_store, keyring, "parcels").promote(version, 1, LATER, promotion(version)).number == 2
         except PromotionConflict:
             return False
 
@@ -160,7 +175,7 @@ def test_without_a_hint_the_log_is_read_from_its_start(desk):
     [
         Registry.log,
         lambda desk: desk.live_at(AS_OF, 3),
-        lambda desk: desk.promote("20240201-000000000003", 2, AS_OF, promotion()),
+        lambda desk: desk.promote("20240201-000000000003", 2, LATER, promotion()),
     ],
 )
 def test_a_gap_in_the_log_is_told(desk, ask):
@@ -194,11 +209,11 @@ def test_a_promotion_that_lands_while_the_log_is_read_is_no_gap(desk, tmp_path, 
     class Busy(FolderStore):
         asked = 0
 
-        def get(self, key: str) -> bytes:
+        def get(self, key: str, *limit: int) -> bytes:
             self.asked += 1
             if self.asked == turn:
-                desk.promote(later, 2, AS_OF + 9 * toy.DAY, promotion("theirs"))
-            return super().get(key)
+                desk.promote(later, 2, LATER, promotion("theirs"))
+            return super().get(key, *limit)
 
     numbers = [entry.number for entry in replace(desk, store=Busy(tmp_path / "store")).log()]
     assert numbers in ([1, 2], [1, 2, 3])
@@ -245,3 +260,28 @@ def test_a_version_that_is_not_registered_cannot_be_promoted(desk):
     with pytest.raises(ObjectMissing, match=r"no object parcels/versions/20240201-00000000000b/manifest.json"):
         desk.promote("20240201-00000000000b", 0, AS_OF, promotion())
     assert desk.log() == []
+
+
+@pytest.mark.parametrize("key", [keys.champion_hint("parcels"), keys.promotion("parcels", 3)])
+def test_an_object_beyond_all_measure_is_not_held_in_memory(desk, tmp_path, key):
+    """A hint is a cache and is searched without; an entry is refused."""
+    promoted(desk, 2)
+    with (tmp_path / "store" / key).open("wb") as huge:
+        huge.truncate(1 << 40)
+    if key == keys.champion_hint("parcels"):
+        assert desk.head().number == 2
+    else:
+        with pytest.raises(
+            IntegrityError, match=r"has more than the 16777216 bytes that are the most .*Restore"
+        ) as caught:
+            desk.head()
+        assert caught.value.check == "size"
+
+
+@pytest.mark.parametrize("folder", [keys.promotions, keys.versions])
+@pytest.mark.parametrize("stray", [".DS_Store", "1.json", "notes.txt"])
+def test_what_a_desktop_left_beside_the_log_is_no_entry_and_no_version(desk, folder, stray):
+    versions = promoted(desk, 2)
+    desk.store.put(f"{folder('parcels')}{stray}", b"x")
+    assert [entry.version for entry in desk.log()] == versions == desk.versions()
+    assert desk.head().number == 2

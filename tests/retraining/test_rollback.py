@@ -46,7 +46,8 @@ def promote(desk: Registry, version: str, day: int) -> Entry:
 
 def served(desk: Registry, *versions: str) -> None:
     """Register versions and promote them one day after the other, from day 6 on."""
-    for place, version in enumerate(versions):
+    head = desk.head()
+    for place, version in enumerate(versions, head.number if head else 0):
         register(desk, version)
         promote(desk, version, 6 + place)
 
@@ -162,6 +163,28 @@ def test_a_manifest_that_is_not_the_one_that_was_promoted_moves_nothing(desk):
     assert desk.load(FIRST), "by its own manifest it loads"
     with pytest.raises(IntegrityError, match=r"is not the one that entry 1 made the champion.*failed check: chain"):
         rollback.plan(desk, ask())
+
+
+@pytest.mark.parametrize("damage", [flip, unsigned, None], ids=["altered", "unsigned", "gone"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_older_entry_that_does_not_hold_keeps_no_bad_champion_in_place(desk, damage, number):
+    """Entry 1 names neither; of entry 2, which names the target, the version's own manifest is left to go by."""
+    served(desk, FIRST, SECOND, THIRD)
+    key = keys.promotion("parcels", number)
+    desk.store.put(key, damage(desk.store.get(key))) if damage else desk.store.delete(key)
+    planned = rollback.plan(desk, ask())
+    assert planned.version == SECOND
+    assert f"Warning: log entries {number} are damaged or gone" in rollback.describe(desk, planned)
+    assert rollback.carry_out(desk, planned).number == 4
+    assert rollback.plan(desk, ask()).base == 3, "the same request finds its entry"
+
+
+def test_a_newest_entry_that_does_not_hold_moves_nothing(desk):
+    served(desk, FIRST, SECOND)
+    key = keys.promotion("parcels", 2)
+    desk.store.put(key, flip(desk.store.get(key)))
+    with pytest.raises(IntegrityError, match=key):
+        rollback.plan(desk, ask(FIRST))
 
 
 def test_a_version_that_is_gone_moves_nothing(desk):
@@ -291,6 +314,14 @@ def test_a_snapshot_that_does_not_hold_moves_nothing_and_is_in_nobodys_way(desk,
     key = keys.rows_manifest(frozen(desk, 10).key)
     desk.store.put(key, damage(desk.store.get(key)))
     desk.store.put(keys.snapshot_rows("parcels", toy.day(11), toy.day(11).end, "f" * 64), b"no manifest names it")
+    assert roll_back(desk).effective_from == toy.day(9).end
+
+
+@pytest.mark.parametrize("stray", [".DS_Store", "notes/.DS_Store"])
+def test_what_a_desktop_left_beside_the_snapshots_is_in_nobodys_way(desk, stray):
+    served(desk, FIRST, SECOND)
+    frozen(desk, 9)
+    desk.store.put(f"{keys.snapshots('parcels')}{stray}", b"x")
     assert roll_back(desk).effective_from == toy.day(9).end
 
 

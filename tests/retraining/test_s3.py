@@ -17,6 +17,8 @@ from include.retraining.errors import (
     StoreUnsafe,
     Unavailable,
 )
+from include.retraining.registry import Registry
+from tests.retraining.desks import objects, promoted
 from tests.retraining.proxy import flipped, in_turn, is_listing, once
 
 pytestmark = pytest.mark.door
@@ -228,12 +230,16 @@ def test_a_closed_port_is_unavailable_and_says_where(s3_settings):
 @pytest.mark.parametrize(
     ("wrong", "code"), [({"login": "nobody"}, "InvalidAccessKeyId"), ({"password": "no"}, "SignatureDoesNotMatch")]
 )
-def test_wrong_credentials_are_told_at_once_and_no_secret_is(s3_settings, wrong, code):
+def test_wrong_credentials_are_told_at_once_and_no_secret_is(s3_settings, keyring, wrong, code):
+    desk = Registry(s3.open_s3(s3_settings), keyring, "parcels")
+    promoted(desk, 1)
+    before, head = objects(desk.store), desk.head()
     stranger = s3.open_s3(replace(s3_settings, **wrong))
     for touch in (stranger.get, lambda key: stranger.put_if_absent(key, b"x"), lambda key: list(stranger.list(key))):
         with pytest.raises(CredentialsError, match=rf"refused the credentials \({code}\). Check the") as caught:
             touch("m/a")
         assert s3_settings.password not in str(caught.value)
+    assert (objects(desk.store), desk.head()) == (before, head)
 
 
 def test_no_credentials_at_all_are_wrong_credentials(s3_settings, monkeypatch):

@@ -10,7 +10,9 @@ import pytest
 
 from include.retraining import keys, labelling, privacy, signing, snapshots
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
+from include.retraining.registry import Registry
 from tests.retraining import toy
+from tests.retraining.desks import objects, promoted
 
 SPEC, DAY = toy.spec(), toy.day(0)
 AS_OF = DAY.end + toy.DAY
@@ -122,10 +124,13 @@ def unsigned(data: bytes) -> bytes:
     ids=["altered", "unsigned", "torn"],
 )
 def test_a_damaged_manifest_is_refused(store, keyring, frozen, damage, message):
-    key = keys.rows_manifest(frozen.key)
+    desk, key = Registry(store, keyring, "parcels"), keys.rows_manifest(frozen.key)
+    promoted(desk, 1)
     store.put(key, damage(store.get(key)))
+    before, head = objects(store), desk.head()
     with pytest.raises(IntegrityError, match=f"{key}.*{message}"):
         snapshots.newest(store, keyring, PREFIX, AS_OF)
+    assert (objects(store), desk.head()) == (before, head)
 
 
 @pytest.mark.parametrize("place", [(DAY, AS_OF + toy.DAY), (toy.day(1), AS_OF)], ids=["later as-of", "other day"])
@@ -213,3 +218,20 @@ def test_a_refresh_supersedes_what_was_frozen_at_the_same_as_of(store, keyring):
         frozen = snapshots.freeze_snapshot(store, keyring, SPEC, interval, as_of, frame)
         assert frozen.sequence == number
         assert snapshots.newest(store, keyring, keys.snapshots(SPEC.name, interval), as_of) == frozen
+
+
+def test_what_somebody_left_beside_a_snapshot_is_none(store, keyring):
+    frozen = snapshots.freeze_snapshot(store, keyring, SPEC, DAY, AS_OF, toy.rows())
+    for name in (".DS_Store", ".hidden.json", "00000000T000000Z.json"):
+        store.put(f"{PREFIX}{name}", b"x")
+    assert snapshots.newest(store, keyring, PREFIX, AS_OF) == frozen
+    assert snapshots.newest(store, keyring, PREFIX, AS_OF - toy.DAY) is None
+    assert snapshots.find(store, keyring, PREFIX, frozen.sha256) == frozen
+
+
+def test_no_more_rows_are_read_than_their_manifest_says(store, keyring):
+    frozen = snapshots.freeze_snapshot(store, keyring, SPEC, DAY, AS_OF, toy.rows())
+    assert len(snapshots.read(store, frozen)) == toy.ROWS
+    with pytest.raises(IntegrityError, match=f"has more than the {frozen.size_bytes - 1} bytes") as caught:
+        snapshots.read(store, replace(frozen, size_bytes=frozen.size_bytes - 1))
+    assert caught.value.check == "size"

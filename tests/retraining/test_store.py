@@ -8,7 +8,7 @@ import pytest
 
 from include.retraining import folder, probes
 from include.retraining import store as stores
-from include.retraining.errors import ObjectMissing, StoreUnsafe, Unavailable
+from include.retraining.errors import IntegrityError, ObjectMissing, StoreUnsafe, Unavailable
 
 pytestmark = pytest.mark.door
 WRITERS = 8
@@ -31,6 +31,18 @@ def test_bytes_come_back_whole(any_store, tmp_path):
         assert any_store.get(key) == data
         assert any_store.fetch(key, copy) == hashlib.sha256(data).hexdigest()
         assert copy.read_bytes() == data
+
+
+@pytest.mark.parametrize("size", [0, 9, 10, 11, 3 << 20])
+def test_no_more_is_read_than_is_expected(any_store, size):
+    any_store.put("m/a", b"x" * size)
+    if size <= 10:
+        assert any_store.get("m/a", 10) == b"x" * size
+    else:
+        with pytest.raises(IntegrityError, match=r"m/a has more than the 10 bytes that .*Restore it") as caught:
+            any_store.get("m/a", 10)
+        assert caught.value.check == "size"
+    assert any_store.get("m/a") == b"x" * size
 
 
 def test_a_missing_object_is_told_by_its_key(any_store, tmp_path):
@@ -104,8 +116,8 @@ class Overwriting(folder.FolderStore):
 class Forgetful(folder.FolderStore):
     """Says that it wrote, and gives back other bytes."""
 
-    def get(self, key):
-        return super().get(key)[:-1]
+    def get(self, key, limit_bytes=stores.SMALL_BYTES):
+        return super().get(key, limit_bytes)[:-1]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from include.retraining.folder import TEMPORARY, open_folder
 from include.retraining.inventory import UNKNOWN
 from include.retraining.promotion_log import ENTRY, HINT
 from include.retraining.registry import Registry
+from include.retraining.store import missing
 from include.retraining.verifying import describe, verify
 from tests.conftest import SECRET
 from tests.retraining import desks, shelves, toy
@@ -248,6 +249,14 @@ class TestValidations:
         resealed(desk, self.key(desk), format_version=99)
         assert only(desk).check == "format"
 
+    @pytest.mark.parametrize("field", ["rows_sha256", "suite_sha256"])
+    @pytest.mark.parametrize("value", [None, 1])
+    def test_a_sound_seal_around_something_incomplete_hides_nothing_else(self, desk, field, value):
+        resealed(desk, self.key(desk), **{field: value})
+        change(desk, f"{RUN}record-1.json", lambda data: data.replace(b"a", b"b", 1))
+        told = {(one.key, one.check) for one in found(desk)}
+        assert told == {(f"{RUN}record-1.json", "hash"), (self.key(desk), "format")}
+
     def test_a_result_without_its_page(self, desk):
         desk.store.delete(keys.data_docs_page(MODEL, toy.day(0), "c" * 64, "d" * 64))
         assert (only(desk).key, only(desk).check) == (self.key(desk), "presence")
@@ -267,6 +276,11 @@ class TestRuns:
     @pytest.mark.parametrize("name", ["inputs.json", "record-2.json"])
     def test_a_later_release(self, desk, name):
         resealed(desk, f"{RUN}{name}", format_version=99)
+        assert (only(desk).key, only(desk).check) == (f"{RUN}{name}", "format")
+
+    @pytest.mark.parametrize("name", ["inputs.json", "record-2.json"])
+    def test_a_sound_seal_around_nothing(self, desk, name):
+        desk.store.put(f"{RUN}{name}", signing.seal({"format_version": 1}))
         assert (only(desk).key, only(desk).check) == (f"{RUN}{name}", "format")
 
     def test_inputs_of_another_run(self, desk):
@@ -382,7 +396,7 @@ class TestVersions:
 
 
 class TestLog:
-    REPAIR = "from a backup; until then nothing is promoted and nothing deleted."
+    REPAIR = "from a backup; until then nothing is deleted, nor promoted if it is the newest."
 
     def key(self, number: int) -> str:
         return keys.promotion(MODEL, number)
@@ -515,12 +529,35 @@ class TestMeanwhile:
         assert verify(Registry(store, desk.keyring, MODEL), POLICY).findings == ()
         assert store.has_acted
 
+    @pytest.mark.parametrize("kind", ["versions", "runs"])
+    def test_what_is_deleted_right_before_it_is_read_breaks_nothing_off(self, desk, kind):
+        """At every read of a manifest or of a run's inputs: what stands is told of what lies there afterwards."""
+        key = keys.version(MODEL, VERSIONS[0], "manifest.json") if kind == "versions" else f"{RUN}inputs.json"
+        for read in (1, 2) if kind == "versions" else (1,):
+            lost = Losing(desk.store, key, read)
+            assert verify(Registry(lost, desk.keyring, MODEL), POLICY).damage
+            assert lost.reads >= read
+
     def test_a_store_that_does_not_answer_is_no_finding(self, desk):
         def refuse() -> None:
             raise Unavailable("no answer")
 
         with pytest.raises(Unavailable):
             verify(Registry(Interrupted(desk.store, "get", f"{MODEL}/runs/", refuse), desk.keyring, MODEL), POLICY)
+
+
+class Losing(shelves.Wrapped):
+    """A store in which one object is gone from the n-th read of it on."""
+
+    def __init__(self, store, key: str, read: int) -> None:
+        super().__init__(store)
+        self.key, self.read, self.reads = key, read, 0
+
+    def get(self, key: str) -> bytes:
+        self.reads += key == self.key
+        if key == self.key and self.reads >= self.read:
+            missing(key)
+        return self.store.get(key)
 
 
 class Flipping(shelves.Wrapped):
@@ -534,8 +571,8 @@ class Flipping(shelves.Wrapped):
     def flipped(self) -> int:
         return len(self.seen)
 
-    def get(self, key: str) -> bytes:
-        data = self.store.get(key)
+    def get(self, key: str, *limit: int) -> bytes:
+        data = self.store.get(key, *limit)
         if key in self.seen or len(data) < 60:
             return data
         self.seen.add(key)
@@ -548,7 +585,7 @@ def test_people_read_each_finding_with_its_repair_and_the_sum(desk):
     assert describe(MODEL, verify(desk, POLICY)).splitlines() == [
         key,
         "  chain: It is gone, though entry 3 was written; the log has no gaps.",
-        f"  Repair: Restore {key} from a backup; until then nothing is promoted and nothing deleted.",
+        f"  Repair: Restore {key} from a backup; until then nothing is deleted, nor promoted if it is the newest.",
         f"parcels: {verify(desk, POLICY).sentence}",
     ]
     assert verify(desk, POLICY).sentence.endswith(": 1 findings.")

@@ -4,7 +4,7 @@ import importlib.util
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from include.retraining import connections, keys, records
+from include.retraining import connections, keys, libraries, records
 from include.retraining.registry import Registry
 from tests.conftest import ROOT, SECRET, connection_env
+from tests.retraining import toy
+from tests.retraining.desks import promotion, trained
 
+MODEL, FIRST, SECOND = "flight_delays", "20130120-000000000020", "20130121-000000000021"
 ZONE = ZoneInfo("America/New_York")
 
 
@@ -121,3 +124,36 @@ def world(
         warehouse = connections.Settings("warehouse", "sqlite", host=str(copy))
         patch.setenv("AIRFLOW_CONN_WAREHOUSE", connection_env(warehouse))
         yield World(copy)
+
+
+@pytest.fixture
+def desk(airflow_db: Path, s3_settings: connections.Settings, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """Return the registry of a deployment of its own, with two versions promoted."""
+    monkeypatch.setenv("AIRFLOW_CONN_STORE", connection_env(s3_settings))
+    key = connections.Settings("signing", "generic", login="key-1", password=SECRET)
+    monkeypatch.setenv("AIRFLOW_CONN_SIGNING", connection_env(key))
+    found = Registry(connections.open_store(), connections.open_keyring(), MODEL)
+    for place, version in enumerate((FIRST, SECOND)):
+        promote(found, version, place)
+    return found
+
+
+@pytest.fixture
+def messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the spec name a notifier that writes to a file, and return that file."""
+    from include.models import flight_delays
+
+    path = tmp_path / "messages"
+    path.touch()
+    arguments = {"path": str(path)}
+    own = replace(flight_delays.SPEC, notifier="tests.run.notify.FileNotifier", notifier_arguments=arguments)
+    monkeypatch.setattr(flight_delays, "SPEC", own)
+    return path
+
+
+def promote(desk: Registry, version: str, place: int) -> None:
+    """Register a version that was fitted on parcels, and make it the champion."""
+    window = {"start": "2013-01-01T05:00:00+00:00", "end": f"{version[:4]}-{version[4:6]}-{version[6:8]}"}
+    about = {"training_window": window, "libraries": libraries.versions(), "run": "a run"}
+    desk.register(version, {**trained(), "baseline.json": b"{}"}, about)
+    desk.promote(version, place, toy.day(place).start, promotion(version))

@@ -1,17 +1,19 @@
 """Whole runs of retrain_flight_delays through Airflow, against S3 over HTTP: one story, told in order."""
 
 import functools
+import io
 import json
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from include.retraining import cli, connections, intake, keys, records, specs, steps
 from include.retraining.intake import Trigger
 from include.retraining.verifying import verify
+from include.retraining.windows import Interval
 from tests.conftest import ROOT
 from tests.run.conftest import World, load_dag, schema_of
 
@@ -112,9 +114,11 @@ class TestInsufficientData:
         world.change(
             "DELETE FROM departures WHERE scheduled_at >= '2013-01-31 05:00' AND scheduled_at < '2013-02-01 05:00'"
         )
+        head, versions = world.registry.head(), world.registry.versions()
         told = world.trigger("2013-01-31")
         assert told.state == "success"
         assert told.sections["decision"]["sentences"][0].startswith("The interval has 0 rows")
+        assert (world.registry.head(), world.registry.versions()) == (head, versions)
 
 
 class TestBlocked:
@@ -206,7 +210,8 @@ class TestAfterwards:
         connection.close()
         assert len(names) == 200
         for key, data in world.objects().items():
-            assert not key.endswith(".html") or not any(name in data for name in names), key
+            cells = pd.read_parquet(io.BytesIO(data)).to_csv().encode() if key.endswith(".parquet") else b""
+            assert not any(name in data or name in cells for name in names), key
 
     def test_an_as_of_in_the_future_fails_at_once_and_is_recorded(self, world: World) -> None:
         before = world.registry.head().number
@@ -223,41 +228,71 @@ class TestAfterwards:
         assert told.sections["report"]["failed"] == ["pull_snapshot"]
 
 
+class TestDefaults:
+    def test_a_person_who_only_presses_trigger_gets_the_newest_interval_of_a_replayed_warehouse(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The dialog of 2026 prefills today and sends its fields as they are."""
+        replayed = {**json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"]), "extra": {"data_until": "2013-03-23T04:00:00Z"}}
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(replayed))
+        dag = load_dag()
+        told = world.trigger(datetime.now(UTC).date().isoformat(), **dag.params.dump())
+        assert told.state == "success"
+        assert "20130322T040000Z--20130323T040000Z" in str(told.inputs_key)
+        assert told.sections["report"]["answer"] in {"keep", "retrain"}
+        assert told.sections["report"]["failed"] == []
+
+    def test_what_the_schedule_starts_beyond_a_replayed_warehouse_ends_in_insufficient_data(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Unpausing the demo's DAG starts one such run; its tasks are called as Airflow would call them."""
+        replayed = {**json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"]), "extra": {"data_until": "2013-03-23T04:00:00Z"}}
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(replayed))
+        before, versions = champion(world), world.registry.versions()
+        interval = Interval(datetime(2026, 11, 22, 5, tzinfo=UTC), datetime(2026, 11, 23, 5, tzinfo=UTC))
+        scheduled = Trigger("scheduled__2026-11-23", "scheduled", interval, {})
+        inputs = intake.pull(specs.load("flight_delays"), scheduled, datetime(2026, 11, 23, 5, tzinfo=UTC))
+        run = {"model": "flight_delays", "inputs": inputs.key}
+        assert steps.validate_snapshot(run)["outcome"] == "insufficient data"
+        steps.evaluate_champion(run)
+        assert steps.decide(run) == []
+        decision = records.read_sections(connections.open_store(), inputs.prefix)["decision"]
+        assert decision["answer"] == "insufficient data"
+        assert decision["sentences"][0].startswith("The interval has 0 rows")
+        assert (champion(world), world.registry.versions()) == (before, versions)
+
+
 class TestMessages:
-    @pytest.fixture
-    def told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """Let the spec name a notifier that writes to a file, and return that file."""
-        from include.models import flight_delays
-
-        arguments = {"path": str(tmp_path / "messages")}
-        own = replace(flight_delays.SPEC, notifier="tests.run.notify.FileNotifier", notifier_arguments=arguments)
-        monkeypatch.setattr(flight_delays, "SPEC", own)
-        return tmp_path / "messages"
-
-    def test_a_decision_sends_one_message(self, world: World, told: Path) -> None:
+    def test_a_decision_sends_one_message(self, world: World, messages: Path) -> None:
         answer = world.trigger("2013-03-21").sections["report"]["answer"]
-        (line,) = told.read_text().splitlines()
+        (line,) = messages.read_text().splitlines()
         assert line.startswith(f"info: flight_delays 20130321T040000Z--20130322T040000Z: {answer}. ")
         assert f"Champion: {champion(world)}." in line
 
-    def test_a_failure_sends_one_message(self, world: World, told: Path) -> None:
+    def test_a_failure_sends_one_message(self, world: World, messages: Path) -> None:
         world.trigger("2013-03-21", as_of="2999-01-01T00:00:00+00:00")
-        (line,) = told.read_text().splitlines()
+        (line,) = messages.read_text().splitlines()
         assert line.startswith("error: ")
         assert ": failed. Failed in pull_snapshot. See that task's log; the champion goes on serving." in line
+        assert f"Champion: {champion(world)}." in line
 
     def test_a_failure_of_the_store_itself_sends_one_message_too(
-        self, world: World, told: Path, monkeypatch: pytest.MonkeyPatch
+        self, world: World, messages: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        before, live = world.objects(), champion(world)
         wrong = {**json.loads(os.environ["AIRFLOW_CONN_STORE"]), "password": "not the secret"}
-        monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(wrong))
-        assert str(load_dag().test(logical_date=datetime(2013, 3, 22, 4, tzinfo=UTC)).state) == "failed"
-        (line,) = told.read_text().splitlines()
+        with monkeypatch.context() as patch:
+            patch.setenv("AIRFLOW_CONN_STORE", json.dumps(wrong))
+            assert str(load_dag().test(logical_date=datetime(2013, 3, 22, 4, tzinfo=UTC)).state) == "failed"
+        assert (world.objects(), champion(world)) == (before, live)
+        (line,) = messages.read_text().splitlines()
         assert "no record could be written" in line
         assert "refused the credentials" in line
+        assert "Champion: unknown." in line
 
-    def test_a_message_that_cannot_be_sent_fails_nothing(self, world: World, told: Path) -> None:
-        told.mkdir()
+    def test_a_message_that_cannot_be_sent_fails_nothing(self, world: World, messages: Path) -> None:
+        messages.unlink()
+        messages.mkdir()
         assert world.trigger("2013-03-21").state == "success"
 
 

@@ -4,7 +4,7 @@ import functools
 import json
 import runpy
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from include.retraining import assets, connections, keys, libraries, steps
+from include.retraining import assets, keys, steps
 from include.retraining.errors import BadInput, Unavailable
 from include.retraining.registry import ARTIFACT, Registry
-from tests.conftest import ROOT, SECRET, connection_env
-from tests.retraining import toy
-from tests.retraining.desks import objects, promotion, trained
+from tests.conftest import ROOT
+from tests.retraining.desks import objects
+from tests.run.conftest import FIRST, MODEL, SECOND, promote
 
 pytestmark = [pytest.mark.run, pytest.mark.filterwarnings("ignore")]
-MODEL, FIRST, SECOND, THIRD = "flight_delays", *(f"201301{day}-0000000000{day}" for day in (20, 21, 22))
+THIRD = "20130122-000000000022"
 FORM = {"model": MODEL, "reason": "It is wrong."}
 
 
@@ -34,38 +34,6 @@ class Told:
     tries: dict[str, int]
     events: list[dict[str, Any]]
     run_id: str
-
-
-@pytest.fixture
-def desk(airflow_db: Path, s3_settings: connections.Settings, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    """Return the registry of a deployment of its own."""
-    monkeypatch.setenv("AIRFLOW_CONN_STORE", connection_env(s3_settings))
-    key = connections.Settings("signing", "generic", login="key-1", password=SECRET)
-    monkeypatch.setenv("AIRFLOW_CONN_SIGNING", connection_env(key))
-    found = Registry(connections.open_store(), connections.open_keyring(), MODEL)
-    for place, version in enumerate((FIRST, SECOND)):
-        promote(found, version, place)
-    return found
-
-
-@pytest.fixture
-def messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the spec name a notifier that writes to a file, and return that file."""
-    from include.models import flight_delays
-
-    path = tmp_path / "messages"
-    path.touch()
-    arguments = {"path": str(path)}
-    own = replace(flight_delays.SPEC, notifier="tests.run.notify.FileNotifier", notifier_arguments=arguments)
-    monkeypatch.setattr(flight_delays, "SPEC", own)
-    return path
-
-
-def promote(desk: Registry, version: str, place: int) -> None:
-    window = {"start": "2013-01-01T05:00:00+00:00", "end": f"{version[:4]}-{version[4:6]}-{version[6:8]}"}
-    about = {"training_window": window, "libraries": libraries.versions(), "run": "a run"}
-    desk.register(version, {**trained(), "baseline.json": b"{}"}, about)
-    desk.promote(version, place, toy.day(place).start, promotion(version))
 
 
 def trigger(**form: Any) -> Told:

@@ -13,9 +13,9 @@ from itertools import groupby, islice
 from threading import Lock
 from typing import Any
 
-from include.retraining import connections, keys, phrases, signing
+from include.retraining import connections, inventory, keys, phrases, signing
 from include.retraining.errors import IntegrityError
-from include.retraining.store import Store
+from include.retraining.store import Store, Stored
 from include.retraining.windows import Interval
 
 SHOWN = 31
@@ -110,7 +110,7 @@ class Catalogue:
     def entry(self, model: str, span: str) -> Entry | None:
         """Return one interval; None if it has no Data Docs."""
         interval = _interval(span)
-        names = self._names(keys.data_docs(model, interval)) if interval else []
+        names = self._names(model, keys.data_docs(model, interval)) if interval else []
         return self._entries(model, [(span, names)])[0] if names else None
 
     def neighbours(self, model: str, span: str) -> tuple[str | None, str | None]:
@@ -131,16 +131,19 @@ class Catalogue:
         if interval is None:
             return None
         keys_by_name = {
-            found.key.rpartition("/")[2]: found.key for found in self.store.list(keys.data_docs(model, interval))
+            found.key.rpartition("/")[2]: found.key for found in self._listed(model, keys.data_docs(model, interval))
         }
         return self.store.get(keys_by_name[name]) if name in keys_by_name else None
 
-    def _names(self, prefix: str) -> list[str]:
-        return [found.key.removeprefix(prefix) for found in self.store.list(prefix)]
+    def _names(self, model: str, prefix: str) -> list[str]:
+        return [found.key.removeprefix(prefix) for found in self._listed(model, prefix)]
+
+    def _listed(self, model: str, prefix: str) -> Iterator[Stored]:
+        return (found for _, found in inventory.placed(model, self.store.list(prefix)))
 
     def _spans(self, model: str, before: str) -> Iterator[tuple[str, list[str]]]:
         """Yield spans and their pages, newest first, listing a year at a time."""
-        first = next(iter(self.store.list(keys.data_docs(model))), None)
+        first = next(self._listed(model, keys.data_docs(model)), None)
         if first is None:
             return
         oldest = int(first.key.removeprefix(keys.data_docs(model))[:4])  # keys begin with the year
@@ -152,7 +155,7 @@ class Catalogue:
                     yield span, names
 
     def _of_year(self, model: str, year: int) -> list[tuple[str, list[str]]]:
-        listed = [found.key.split("/")[2:] for found in self.store.list(f"{keys.data_docs(model)}{year:04d}")]
+        listed = [found.key.split("/")[2:] for found in self._listed(model, f"{keys.data_docs(model)}{year:04d}")]
         return [(span, [part[1] for part in parts]) for span, parts in groupby(listed, key=lambda part: part[0])]
 
     def _entries(self, model: str, chunk: list[tuple[str, list[str]]]) -> list[Entry]:
@@ -186,14 +189,15 @@ class Catalogue:
         """Return an interval's pages, the snapshot's first; of several of one kind the newest rows first."""
         kinds = [document.on for document in documents]
         if len(set(kinds)) < len(kinds):
-            frozen = self._frozen(keys.snapshots(model, interval)) | self._frozen(keys.labels(model, interval))
+            frozen = self._frozen(model, keys.snapshots(model, interval))
+            frozen |= self._frozen(model, keys.labels(model, interval))
             documents = [replace(one, as_of=frozen.get(one.name.partition("-")[0], "")) for one in documents]
         documents.sort(key=lambda one: (one.as_of, one.name), reverse=True)
         return tuple(sorted(documents, key=lambda one: one.on, reverse=True))
 
-    def _frozen(self, prefix: str) -> dict[str, str]:
+    def _frozen(self, model: str, prefix: str) -> dict[str, str]:
         """Return when rows were frozen, by the start of their digest, from ``{as-of}-{sha12}``."""
-        stems = (name.split("/")[0].split(".")[0].split("-") for name in self._names(prefix))
+        stems = (name.split("/")[0].split(".")[0].split("-") for name in self._names(model, prefix))
         return {stem[1]: f"{keys.parse_stamp(stem[0]):%Y-%m-%d %H:%M} UTC" for stem in stems if len(stem) == 2}
 
 

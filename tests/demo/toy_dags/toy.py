@@ -18,7 +18,6 @@ ZONE = "America/New_York"
     dag_id="retrain_flight_delays",
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone=ZONE),
     start_date=pendulum.datetime(2013, 1, 1, tz=ZONE),
-    end_date=pendulum.datetime(2014, 1, 1, tz=ZONE),
     catchup=False,
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},

@@ -141,3 +141,12 @@ def test_what_is_not_listed_is_not_read(store, publish):
     assert catalogue.html(MODEL, "20130208T050000Z--20130209T050000Z", f"../{name}") is None
     assert catalogue.html(MODEL, "20130208T050000Z--20130209T050000Z/..", name) is None
     assert counting.gets == 1
+
+
+@pytest.mark.parametrize("folder", ["", "20121120T050000Z--20121121T050000Z/"])
+def test_what_a_desktop_left_between_the_pages_is_no_page(many, folder):
+    before = Catalogue(many).listing(MODEL).entries
+    many._store.put(f"{keys.data_docs(MODEL)}{folder}.DS_Store", b"x")
+    assert Catalogue(many).listing(MODEL).entries == before
+    oldest = Catalogue(many).entry(MODEL, "20121120T050000Z--20121121T050000Z")
+    assert [one.rows for one in oldest.documents] == [0]
