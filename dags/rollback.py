@@ -28,8 +28,8 @@ By hand: `airflow dags trigger rollback --conf '{"model": "NAME", "reason": "why
 """
 MODELS = specs.loadable()
 FORM = {  # without sections: Airflow's dialog opens with the default one unfolded, and with no other
-    "model": Param(
-        next(iter(MODELS), None), type="string", enum=MODELS, title="Model",
+    "model": Param(  # without a default: at night nobody should roll back the first model of the alphabet
+        type="string", enum=MODELS, title="Model",
         description="Whose champion has to go.",
     ),
     "version": Param(

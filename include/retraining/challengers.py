@@ -24,6 +24,7 @@ from include.retraining import (
 )
 from include.retraining.errors import DataError, IntegrityError
 from include.retraining.fetching import copied
+from include.retraining.policies import BINARY
 from include.retraining.records import Inputs
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
 from include.retraining.spec import Candidate, ModelSpec
@@ -67,12 +68,13 @@ def select(
     by_name = {str(one["candidate"]): one for one in manifests}
     order = [candidate.name for candidate in spec.candidates]
     losses = {name: one["fold_losses"] for name, one in by_name.items()}
-    choice = training.select(losses, order, manifests[0]["floor_losses"])
+    choice = training.select(losses, order, manifests[0]["floor_losses"], spec.task)
     if choice["candidate"] is None:
         return {"version": None, **choice}
     chosen = by_name[choice["candidate"]]
     manifest = _register(desk, spec, inputs, validation, chosen, choice)
-    return {"version": manifest["version"], "base_rate": manifest["base_rate"], **choice}
+    floor: dict[str, Any] = {name: manifest[name] for name in ("floor", "base_rate") if name in manifest}
+    return {"version": manifest["version"], **floor, **choice}
 
 
 def _register(
@@ -134,7 +136,7 @@ def _store(desk: Registry, about: dict[str, Any], files: dict[str, bytes]) -> No
 
 
 def _about(spec: ModelSpec, candidate: Candidate, intervals: list[Interval], rows: pd.DataFrame) -> dict[str, Any]:
-    treated = training.treatment(rows, spec)
+    treated, floor = training.treatment(rows, spec), training.floor(rows, spec)
     return {
         "candidate": candidate.name,
         "parameters": candidate.parameters,
@@ -143,7 +145,8 @@ def _about(spec: ModelSpec, candidate: Candidate, intervals: list[Interval], row
         "training_window": {"start": _iso(intervals[0].start), "end": _iso(intervals[-1].end)},
         "intervals": [keys.span(one) for one in intervals],
         "rows": len(rows),
-        "base_rate": float(rows[spec.label].mean()),
+        "floor": floor,
+        **({"base_rate": floor} if spec.task == BINARY else {}),  # its name in earlier releases
         "treatment": asdict(treated),
         "features": [*treated.kept, *spec.categorical],
         "missing_shares": {name: float(rows[name].isna().mean()) for name in spec.features},

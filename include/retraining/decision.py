@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from include.retraining import judging
 from include.retraining.evaluation import is_clearly_higher
+from include.retraining.policies import BINARY
 from include.retraining.spec import DecisionPolicy
 
 KEEP, RETRAIN, INSUFFICIENT, BLOCKED = "keep", "retrain", "insufficient data", "blocked"
@@ -45,6 +47,12 @@ class State:
     drift: str = ""
     """What drift says, in words: context for people, not a reason."""
     forced: bool = False
+    task: str = BINARY
+    """Names the loss."""
+
+    def told(self, value: float) -> str:
+        """Return a loss in words."""
+        return judging.of(self.task).told(value, decimals=3)
 
 
 @dataclass(frozen=True)
@@ -156,8 +164,9 @@ def _worse(state: State, policy: DecisionPolicy, numbers: dict[str, Any]) -> Fou
     if cooling or not numbers.get("is_clearly_higher"):
         return None
     return RETRAIN, (
-        f"The champion's loss rose from {numbers['reference_loss']:.3f} to {numbers['recent_loss']:.3f} over the last "
-        f"{len(state.recent_losses)} labelled intervals, clearly at {policy.confidence:.0%} confidence."
+        f"The champion's loss rose from {state.told(numbers['reference_loss'])} to "
+        f"{state.told(numbers['recent_loss'])} over the last {len(state.recent_losses)} labelled intervals, clearly at "
+        f"{policy.confidence:.0%} confidence."
     )
 
 
@@ -166,7 +175,8 @@ def _why_keep(state: State, policy: DecisionPolicy, numbers: dict[str, Any]) -> 
     if "recent_loss" not in numbers:
         needed = policy.recent_intervals
         return f"{age}, and {len(state.recent_losses)} of {needed} evaluated intervals are too few to call it worse."
-    found = f"its loss is {numbers['recent_loss']:.3f} against {numbers['reference_loss']:.3f} when it was chosen"
+    recent, reference = state.told(numbers["recent_loss"]), state.told(numbers["reference_loss"])
+    found = f"its loss is {recent} against {reference} when it was chosen"
     if numbers["is_clearly_higher"]:
         return f"{age}, and {found}: clearly worse, but too soon, {policy.cooldown_intervals} must pass."
     return f"{age}, and {found}: not clearly worse."

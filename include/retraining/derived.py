@@ -10,6 +10,7 @@ import pandas as pd
 
 from include.retraining import labelling
 from include.retraining.default_expectations import NEW_ROW, TELLTALE
+from include.retraining.policies import MULTICLASS, REGRESSION
 from include.retraining.spec import ModelSpec
 
 FEWEST = 20
@@ -49,22 +50,41 @@ def telltales(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.D
     """Return one row a feature: its name where it alone tells the label of every row, else nothing."""
     known = labels[labels["status"] == labelling.KNOWN].drop_duplicates(list(spec.key_columns))
     joined = rows.merge(known[[*spec.key_columns, spec.label]], on=list(spec.key_columns), how="inner")
-    named = set(_telling(joined, spec)) if _is_enough(joined[spec.label]) else set()
+    named = set(_telling(joined, spec)) if _is_enough(joined[spec.label], spec.task) else set()
     return pd.DataFrame({TELLTALE: [name if name in named else None for name in spec.features]}, dtype="str")
 
 
-def _is_enough(labels: pd.Series) -> bool:
-    return labels.nunique() == 2 and int(labels.value_counts().min()) >= FEWEST
+def _is_enough(labels: pd.Series, task: str) -> bool:
+    if task == REGRESSION:
+        return len(labels) >= 2 * FEWEST and labels.nunique() > 2
+    return int((labels.value_counts() >= FEWEST).sum()) >= 2
 
 
 def _telling(joined: pd.DataFrame, spec: ModelSpec) -> Iterator[str]:
-    labels = joined[spec.label].to_numpy() == joined[spec.label].max()
     for name in spec.features:
-        values = joined[name]
+        values, labels = joined[name], joined[spec.label]
         is_number = name in spec.numeric and pd.api.types.is_numeric_dtype(values)
-        told = [_ordered(values.isna(), labels), _ordered(values, labels) if is_number else _named(values, labels)]
-        if max(told) >= TELLING:
+        if max(_shares(values, labels, spec.task, is_number)) >= TELLING:
             yield name
+
+
+def _shares(values: pd.Series, labels: pd.Series, task: str, is_number: bool) -> list[float]:
+    """Return how well values tell the labels of a task, each way from 0 to 1."""
+    if task == REGRESSION:
+        return [_ranked(values, labels) if is_number else 0.0]
+    if task == MULTICLASS or not is_number:
+        told = [_named(values, labels)]
+    else:
+        told = [_ordered(values, (labels == labels.max()).to_numpy())]
+    return told + ([] if task == MULTICLASS else [_ordered(values.isna(), (labels == labels.max()).to_numpy())])
+
+
+def _ranked(values: pd.Series, labels: pd.Series) -> float:
+    """Return how far two columns have the same order, or the opposite one: Spearman's coefficient, 0 to 1."""
+    here = values.notna()
+    if int(here.sum()) < 2 * FEWEST or values[here].nunique() < 3:
+        return 0.0
+    return abs(float(values[here].rank().corr(labels[here].rank())))
 
 
 def _ordered(values: pd.Series, labels: np.ndarray) -> float:
@@ -81,9 +101,9 @@ def _ordered(values: pd.Series, labels: np.ndarray) -> float:
     return float(max(area, 1 - area))
 
 
-def _named(values: pd.Series, labels: np.ndarray) -> float:
-    """Return the share of rows whose label is their category's commoner one, where categories are not row names."""
-    shares = pd.Series(labels).groupby(values.astype("str").to_numpy()).agg(["sum", "count"])
-    if len(shares) > len(labels) / ROWS_PER_VALUE:
-        return 0.5
-    return float(np.maximum(shares["sum"], shares["count"] - shares["sum"]).sum() / len(labels))
+def _named(values: pd.Series, labels: pd.Series) -> float:
+    """Return the share of rows whose label is their value's commonest one, where values are not names of rows."""
+    counts = pd.crosstab(values.astype("str").to_numpy(), labels.to_numpy())
+    if len(counts) > len(labels) / ROWS_PER_VALUE:
+        return 0.0
+    return float(counts.max(axis=1).sum() / len(labels))

@@ -4,8 +4,9 @@ Rows of one interval share their weather and their news, so they are not indepen
 every statistic here: a bound resamples intervals, never rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,19 @@ import pandas as pd
 from scipy import stats
 from sklearn import metrics
 
+from include.retraining import judging
+from include.retraining.policies import MULTICLASS, REGRESSION
+
 Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[Any]
+Measure = Callable[[Labels, Floats], dict[str, Any]]
+"""Labels and predictions of one interval become its metrics."""
 MINIMUM_BLOCKS = 7
 """Fewer intervals than this cannot be resampled in blocks; the t bound is used and said."""
 RESAMPLES = 2000
 MISSING = "missing"
-METRICS = ("log_loss", "auc", "brier", "accuracy")
+METRICS = ("log_loss", "auc", "brier", "accuracy", "squared_error", "absolute_error", "r2")
+EMPTY = "No rows to score: an interval without known labels has no metrics."
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,15 @@ class Bounds:
     method: str
 
 
-def score(labels: Floats, predictions: Floats) -> dict[str, Any]:
-    """Return the metrics of one interval.
+def measure(task: str, classes: Sequence[str] = ()) -> Measure:
+    """Return what scores one interval of a model of this task; ``classes`` are those of multiclass predictions."""
+    if task == MULTICLASS:
+        return partial(score_classes, classes=classes)
+    return score_numbers if task == REGRESSION else score
+
+
+def score(labels: Labels, predictions: Floats) -> dict[str, Any]:
+    """Return the metrics of one interval of a binary model.
 
     Parameters
     ----------
@@ -57,7 +72,7 @@ def score(labels: Floats, predictions: Floats) -> dict[str, Any]:
     0.25
     """
     if not len(labels):
-        raise ValueError("No rows to score: an interval without known labels has no metrics.")
+        raise ValueError(EMPTY)
     both = 0.0 < labels.mean() < 1.0
     return {
         "rows": len(labels),
@@ -68,11 +83,96 @@ def score(labels: Floats, predictions: Floats) -> dict[str, Any]:
     }
 
 
-def score_slices(rows: pd.DataFrame, column: str, labels: Floats, predictions: Floats) -> dict[str, float]:
-    """Return the log loss of one interval by value of a categorical column; rows without one are a slice too."""
+def score_classes(labels: Labels, predictions: Floats, classes: Sequence[str]) -> dict[str, Any]:
+    """Return the metrics of one interval of a multiclass model.
+
+    Parameters
+    ----------
+    labels : array of text, shape (n_rows,)
+    predictions : array, shape (n_rows, n_classes), chances, 0 to 1
+    classes : sequence of str
+        What the columns stand for.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``log_loss``, ``accuracy``; ``auc``, the plain mean over all classes of each against the rest, which
+        is None unless every class occurred; and ``unseen``: how many rows are of each class that training never saw.
+        Such a row counts as certain and wrong: it costs much, and not infinitely.
+
+    Raises
+    ------
+    ValueError
+        No rows, or a prediction that is not a number.
+
+    Examples
+    --------
+    >>> score_classes(np.array(["a", "b"]), np.array([[0.5, 0.5], [0.5, 0.5]]), ["a", "b"])["accuracy"]
+    0.5
+    """
+    if not len(labels):
+        raise ValueError(EMPTY)
+    unseen = {name: int((labels == name).sum()) for name in sorted(set(labels) - set(classes))}
+    named = np.array([*classes, *unseen], dtype="object")
+    order, chances = np.argsort(named), np.column_stack([predictions, np.zeros((len(labels), len(unseen)))])
+    return {
+        "rows": len(labels),
+        "log_loss": float(metrics.log_loss(labels, chances[:, order], labels=named[order])),
+        "accuracy": float(np.mean(named[chances.argmax(axis=1)] == labels)),
+        "auc": _auc(labels, predictions, classes),
+        "unseen": unseen,
+    }
+
+
+def _auc(labels: Labels, predictions: Floats, classes: Sequence[str]) -> float | None:
+    if not set(labels) >= set(classes):
+        return None
+    return float(np.mean([metrics.roc_auc_score(labels == name, predictions[:, n]) for n, name in enumerate(classes)]))
+
+
+def score_numbers(labels: Labels, predictions: Floats) -> dict[str, Any]:
+    """Return the metrics of one interval of a regression.
+
+    Parameters
+    ----------
+    labels : array, shape (n_rows,), finite
+    predictions : array, shape (n_rows,), in the label's unit
+
+    Returns
+    -------
+    dict
+        ``rows``, ``squared_error``, ``absolute_error``, and ``r2``, which is None where all labels are the same.
+
+    Raises
+    ------
+    ValueError
+        No rows, or a label or prediction that is not a finite number.
+
+    Examples
+    --------
+    >>> score_numbers(np.array([1.0, 3.0]), np.array([2.0, 2.0]))
+    {'rows': 2, 'squared_error': 1.0, 'absolute_error': 1.0, 'r2': 0.0}
+    """
+    if not len(labels):
+        raise ValueError(EMPTY)
+    if wrong := int((~np.isfinite(labels) | ~np.isfinite(predictions)).sum()):
+        raise ValueError(f"{wrong} of {len(labels)} labels or predictions are no finite numbers, so nothing is scored.")
+    squared, spread = float(np.mean((labels - predictions) ** 2)), float(np.var(labels))
+    return {
+        "rows": len(labels),
+        "squared_error": squared,
+        "absolute_error": float(np.mean(np.abs(labels - predictions))),
+        "r2": 1 - squared / spread if spread > 0 else None,
+    }
+
+
+def score_slices(
+    rows: pd.DataFrame, column: str, labels: Labels, predictions: Floats, measured: Measure = score
+) -> dict[str, float]:
+    """Return the loss of one interval by value of a categorical column; rows without one are a slice too."""
     values = rows[column].astype("object").where(rows[column].notna(), MISSING).astype("str").to_numpy()
     return {
-        str(value): float(score(labels[values == value], predictions[values == value])["log_loss"])
+        str(value): judging.loss(measured(labels[values == value], predictions[values == value]))
         for value in sorted(set(values))
     }
 

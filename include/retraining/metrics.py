@@ -25,7 +25,7 @@ def gauges(found: dict[str, Any]) -> Iterator[tuple[str, float]]:
         yield "rows", float(validation["rows"])
         yield "expectations_failed", float(len(validation["failed"]))
     if evaluation.get("newest_loss") is not None:
-        yield "log_loss", float(evaluation["newest_loss"])
+        yield evaluation.get("metric", "log_loss"), float(evaluation["newest_loss"])
     if evaluation.get("drift"):
         yield "features_shifted", float(len(evaluation["drift"]["shifted"]))
     if found.get("champion_from") and found.get("as_of"):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from include.retraining import judging
+from include.retraining.phrases import visible
 from include.retraining.spec import ModelSpec
 
 
@@ -20,14 +22,15 @@ def render(spec: ModelSpec, version: str, about: dict[str, Any]) -> str:
 
 
 def _training(spec: ModelSpec, about: dict[str, Any]) -> list[str]:
-    window, choice = about["training_window"], about["selection"]
+    window, choice, judged = about["training_window"], about["selection"], judging.of(spec.task)
+    name, floor = judged.words, f"{judged.floor} alone {judged.told(choice['floor_loss'])}"
     return [
         f"- **Owner:** {spec.owner}",
         f"- **Label:** `{spec.label}`, known {spec.label_delay} after an interval's end",
         f"- **Candidate:** {about['candidate']}. {choice['reason']}",
         f"- **Trained on:** {about['rows']} rows of {len(about['intervals'])} intervals, "
-        f"{window['start']} to {window['end']}, end excluded; base rate {about['base_rate']:.4f}",
-        f"- **Log loss over temporal folds:** {_losses(choice['losses'])}; base rate alone {choice['floor_loss']:.4f}",
+        f"{window['start']} to {window['end']}, end excluded; {judged.floor} {_floor(about)}",
+        f"- **{name.capitalize()} over temporal folds:** {_losses(choice['losses'], judged)}; {floor}",
         "",
     ]
 
@@ -59,8 +62,15 @@ def _features(about: dict[str, Any]) -> list[str]:
     ]
 
 
-def _losses(losses: dict[str, float]) -> str:
-    return ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+def _floor(about: dict[str, Any]) -> str:
+    floor = about.get("floor", about.get("base_rate"))  # its name in earlier releases
+    if not isinstance(floor, dict):
+        return f"{floor:.4f}"
+    return ", ".join(f"{visible(name)} {share:.1%}" for name, share in floor.items())
+
+
+def _losses(losses: dict[str, float], judged: judging.Loss) -> str:
+    return ", ".join(f"{name} {judged.told(loss)}" for name, loss in losses.items())
 
 
 def _limits(treated: dict[str, Any]) -> list[str]:

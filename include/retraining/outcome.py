@@ -91,6 +91,7 @@ def decide(desk: Desk) -> dict[str, Any]:
         unloadable=libraries.difference(manifest.get("libraries")) if head else None,
         drift=evaluation.get("drift", {}).get("sentence", ""),
         forced=bool(desk.inputs.form["force_retrain"]),
+        task=desk.spec.task,
     )
     return asdict(decision.decide(state, desk.spec.decision))
 
@@ -118,8 +119,9 @@ def compare(desk: Desk) -> dict[str, Any]:
         return {**asdict(promotion.Verdict(promotion.INSUFFICIENT, remarks)), "challenger": None, "champion": None}
     old = scoring.score_contender(standing, rows, desk.spec) if head else None
     new = scoring.score_contender(desk.registry.load(challenger["version"]), rows, desk.spec)
-    floor = scoring.floor_losses(rows, desk.spec, challenger["base_rate"])
-    verdict = promotion.compare(old, new, floor, desk.spec.promotion, required_holdout(desk))
+    beaten = challenger["floor"] if "floor" in challenger else challenger["base_rate"]  # its name in earlier releases
+    floor = scoring.floor_losses(rows, desk.spec, beaten)
+    verdict = promotion.compare(old, new, floor, desk.spec.promotion, required_holdout(desk), desk.spec.task)
     return {
         **asdict(replace(verdict, reasons=(*verdict.reasons, *remarks))),
         "champion": {"version": head.version, "losses": dict(old.losses)} if head and old else None,

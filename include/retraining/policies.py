@@ -1,12 +1,19 @@
 """What a ``ModelSpec`` is made of: its source, windows, policies and candidates. Parses without any heavy library."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 KEEP, DROP, PSEUDONYMISE = "keep", "drop", "pseudonymise"
-CANDIDATES = ("logistic_regression", "hist_gradient_boosting")
+BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
+CANDIDATES = {
+    BINARY: ("logistic_regression", "hist_gradient_boosting"),
+    MULTICLASS: ("logistic_regression", "hist_gradient_boosting"),
+    REGRESSION: ("ridge", "hist_gradient_boosting"),
+}
+"""Model families of each task, simplest first."""
 
 
 @dataclass(frozen=True)
@@ -130,3 +137,17 @@ class Candidate:
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def validation_mistakes(policy: ValidationPolicy) -> Iterator[str]:
+    """Yield what is wrong with a validation policy, each as a sentence."""
+    known = ("critical", "warning", "info", OFF)
+    for name in ("inside", "unique", "fresh", "volume", "repeated", "leakage"):
+        if getattr(policy, name) not in known:
+            yield f"validation.{name}: found {getattr(policy, name)!r}, expected one of {list(known)}."
+    if policy.fresh_percent not in (25, 50, 75):
+        yield f"validation.fresh_percent: found {policy.fresh_percent}, expected 25, 50 or 75."
+    if not 0 <= policy.quarantine_ratio < 1:
+        yield f"validation.quarantine_ratio: found {policy.quarantine_ratio}, expected a share from 0 to below 1."
+    if not 0 < policy.volume_tolerance <= 1:
+        yield f"validation.volume_tolerance: found {policy.volume_tolerance}, expected a share above 0, at most 1."

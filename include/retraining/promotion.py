@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from include.retraining import judging
 from include.retraining.evaluation import bounds
+from include.retraining.policies import BINARY
 from include.retraining.spec import PromotionPolicy
 
 WIN, LOSE, INSUFFICIENT = "win", "lose", "insufficient data"
 Losses = Mapping[str, float]
-"""Log loss by interval, keyed by the interval's span, in time order."""
+"""Loss by interval, keyed by the interval's span, in time order."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,14 @@ class Verdict:
 
 
 def compare(
-    champion: Scored | None, challenger: Scored, floor: Losses, policy: PromotionPolicy, required: int
+    champion: Scored | None,
+    challenger: Scored,
+    floor: Losses,
+    policy: PromotionPolicy,
+    required: int,
+    task: str = BINARY,
 ) -> Verdict:
-    """Return whether the challenger is better, from intervals neither was fitted on.
+    """Return whether the challenger is better; raises ValueError unless all were scored on the same intervals.
 
     Parameters
     ----------
@@ -42,36 +49,39 @@ def compare(
     challenger : Scored
         Same intervals as the champion.
     floor : Losses
-        Loss of always predicting the training window's base rate.
+        Loss of always predicting the training window's base rate, class shares or mean.
     policy : PromotionPolicy
         Confidence of the bound, and what a slice may lose.
     required : int
         Fewest intervals for a verdict.
-
-    Raises
-    ------
-    ValueError
-        The contenders were not scored on the same intervals.
+    task : str
+        Names the loss.
     """
     if set(floor) != set(challenger.losses) or (champion and set(champion.losses) != set(challenger.losses)):
         raise ValueError("Champion, challenger and floor must be scored on the same intervals.")
     if len(challenger.losses) < required:
         return Verdict(INSUFFICIENT, (f"{len(challenger.losses)} holdout intervals; {required} are needed.",))
-    above = _gain(floor, challenger.losses, policy)
-    numbers: dict[str, Any] = {"gain_over_floor": above, "intervals": len(challenger.losses)}
-    if above["low"] <= 0:
-        reason = f"It does not beat the base rate: gain {above['mean']:.4f}, bounds from {above['low']:.4f}."
+    gain = _gain(floor, challenger.losses, policy)
+    numbers: dict[str, Any] = {"gain_over_floor": gain, "intervals": len(challenger.losses)}
+    if champion is not None and gain["low"] > 0:
+        numbers["gain"] = _gain(champion.losses, challenger.losses, policy)
+        numbers["worse_slices"] = _worse_slices(champion, challenger, policy)
+        return _against_champion(numbers, policy, judging.of(task))
+    return _against_floor(gain, numbers, judging.of(task))
+
+
+def _against_floor(gain: dict[str, Any], numbers: dict[str, Any], judged: judging.Loss) -> Verdict:
+    mean, low = judged.told(gain["mean"]), judged.told(gain["low"])
+    if gain["low"] <= 0:
+        reason = f"It does not beat the {judged.floor}: gain {mean}, bounds from {low}."
         return Verdict(LOSE, (reason,), numbers)
-    if champion is None:
-        return Verdict(WIN, (f"First version; it beats the base rate by {above['mean']:.4f} log loss.",), numbers)
-    return _against(champion, challenger, policy, numbers)
+    return Verdict(WIN, (f"First version; it beats the {judged.floor} by {mean} {judged.words}.",), numbers)
 
 
-def _against(champion: Scored, challenger: Scored, policy: PromotionPolicy, numbers: dict[str, Any]) -> Verdict:
-    gain = _gain(champion.losses, challenger.losses, policy)
-    worse = _worse_slices(champion, challenger, policy)
-    numbers |= {"gain": gain, "worse_slices": worse}
-    said = f"log loss lower by {gain['mean']:.4f}, at least {gain['low']:.4f} at {policy.confidence:.0%} confidence"
+def _against_champion(numbers: dict[str, Any], policy: PromotionPolicy, judged: judging.Loss) -> Verdict:
+    gain, worse = numbers["gain"], numbers["worse_slices"]
+    bound = f"at least {judged.told(gain['low'])} at {policy.confidence:.0%} confidence"
+    said = f"{judged.words} lower by {judged.told(gain['mean'])}, {bound}"
     if gain["low"] <= 0:
         return Verdict(LOSE, (f"Not clearly better on {numbers['intervals']} unseen intervals: {said}.",), numbers)
     if worse:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.retraining import judging
+from include.retraining import gx_engine
 from include.retraining.expectations import CRITICAL, Suite
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _is_broken(row: dict[str, Any]) -> bool:
 def _reasons(frame: "pd.DataFrame", suite: Suite, rows: Sequence[dict[str, Any]]) -> dict[int, str]:
     """Return why each row has to go, by its position."""
     reasons: dict[int, list[str]] = {}
-    for found, row in zip(judging.unexpected_rows(frame, suite), rows, strict=True):
+    for found, row in zip(gx_engine.unexpected_rows(frame, suite), rows, strict=True):
         for place in found:
             reasons.setdefault(place, []).append(f"{row['column']}: {row['limit']}" if row["column"] else row["limit"])
     return {place: "; ".join(told) for place, told in reasons.items()}

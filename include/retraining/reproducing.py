@@ -28,7 +28,7 @@ class Reproduction:
     intervals: int
     training_rows: int
     training_difference: float
-    """Largest difference between two predictions for the same training row, 0 to 1."""
+    """Largest difference between two predictions for the same training row: of chances, or in the label's unit."""
     smoke_rows: int
     smoke_difference: float
     remarks: tuple[str, ...]
@@ -126,6 +126,7 @@ def _spec_of(spec: ModelSpec, manifest: dict[str, Any]) -> ModelSpec:
     """Return the spec with the fields that entered training; what only judges or hides columns is left out."""
     fields = {name: held for name, held in _fields(manifest).items() if name in spec.training_fields}
     plain: dict[str, Any] = {name: tuple(held) if isinstance(held, list) else held for name, held in fields.items()}
+    plain["candidates"] = None  # all of that task: those of today may belong to another one
     return replace(spec, slices=(), observed=(), privacy={}, **plain)
 
 

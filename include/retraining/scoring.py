@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from include.retraining import (
     drift,
     evaluation,
+    judging,
     keys,
     labelling,
     libraries,
@@ -20,6 +20,7 @@ from include.retraining import (
     treated,
 )
 from include.retraining.errors import IntegrityError
+from include.retraining.phrases import visible
 from include.retraining.promotion import Scored
 from include.retraining.promotion_log import Entry
 from include.retraining.records import Inputs
@@ -28,6 +29,9 @@ from include.retraining.snapshots import Frozen
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store
 from include.retraining.windows import Interval
+
+NAMED = 5
+"""So many classes are named in a sentence."""
 
 
 def labelled_rows(
@@ -60,12 +64,7 @@ def usable(inputs: Inputs, validation: dict[str, Any], part: str) -> list[Interv
 
 def score_each(estimator: Any, rows: dict[Interval, pd.DataFrame], spec: ModelSpec) -> list[dict[str, Any]]:
     """Return one line of metrics per interval, with its span, oldest first."""
-    lines = []
-    for interval in sorted(rows):
-        labels = rows[interval][spec.label].to_numpy(dtype="float64")
-        found = evaluation.score(labels, training.predict(estimator, rows[interval], spec))
-        lines.append({"span": keys.span(interval), **found})
-    return lines
+    return [{"span": keys.span(one), **training.score(estimator, rows[one], spec)} for one in sorted(rows)]
 
 
 def score_contender(estimator: Any, rows: dict[Interval, pd.DataFrame], spec: ModelSpec) -> Scored:
@@ -74,10 +73,11 @@ def score_contender(estimator: Any, rows: dict[Interval, pd.DataFrame], spec: Mo
     slices: dict[str, dict[str, float]] = {}
     for interval in sorted(rows):
         frame, span = rows[interval], keys.span(interval)
-        labels, guess = frame[spec.label].to_numpy(dtype="float64"), training.predict(estimator, frame, spec)
-        losses[span] = evaluation.score(labels, guess)["log_loss"]
+        labels, (guess, classes) = labelling.labels_of(frame, spec), training.predictions(estimator, frame, spec)
+        measured = evaluation.measure(spec.task, classes)
+        losses[span] = judging.loss(measured(labels, guess))
         for column in spec.slices:
-            for value, loss in evaluation.score_slices(frame, column, labels, guess).items():
+            for value, loss in evaluation.score_slices(frame, column, labels, guess, measured).items():
                 slices.setdefault(f"{column}={value}", {})[span] = loss
     return Scored(losses, slices)
 
@@ -101,15 +101,19 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
     return {
         "champion": champion.version,
         "entry": champion.number,
+        "metric": judging.of(spec.task).key,
         "intervals": fresh,
-        "newest_loss": fresh[-1]["log_loss"] if fresh else None,
+        "newest_loss": judging.loss(fresh[-1]) if fresh else None,
         "recent": evaluation.summarise(recent),
-        "recent_losses": [line["log_loss"] for line in recent],
+        "recent_losses": [judging.loss(line) for line in recent],
         "reference_losses": _reference(registry.store, champion),
         "drift": _drift(registry, rows, champion, earlier),
         "treated": shares,
         "unloadable": unloadable,
-        "sentence": _sentence(champion.version, fresh, unloadable) + treated.sentence(treated.warnings(shares)),
+        "sentence": (
+            _unscored(champion.version, unloadable) or _sentence(champion.version, fresh, judging.of(spec.task))
+        )
+        + treated.sentence(treated.warnings(shares)),
     }
 
 
@@ -153,19 +157,28 @@ def _drift(registry: Registry, rows: pd.DataFrame, champion: Entry, earlier: lis
     return drift.report(baseline, rows, previous)
 
 
-def _sentence(version: str, fresh: list[dict[str, Any]], unloadable: dict[str, str]) -> str:
-    if version in unloadable:
-        return f"Champion {version} cannot be scored with the libraries installed here. {unloadable[version]}"
+def _unscored(version: str, unloadable: dict[str, str]) -> str:
+    if version not in unloadable:
+        return ""
+    return f"Champion {version} cannot be scored with the libraries installed here. {unloadable[version]}"
+
+
+def _sentence(version: str, fresh: list[dict[str, Any]], judged: judging.Loss) -> str:
     if not fresh:
         return f"Champion {version}: no interval became labelled since the last evaluation."
-    losses = [line["log_loss"] for line in fresh]
-    return f"Scored {len(fresh)} newly labelled interval(s): mean log loss {sum(losses) / len(losses):.4f}."
+    losses = [judging.loss(line) for line in fresh]
+    told = f"mean {judged.words} {judged.level(sum(losses) / len(losses))}"
+    return f"Scored {len(fresh)} newly labelled interval(s): {told}.{_unseen(fresh)}"
 
 
-def floor_losses(rows: dict[Interval, pd.DataFrame], spec: ModelSpec, base_rate: float) -> dict[str, float]:
-    """Return the loss per interval of always predicting the training window's base rate."""
-    losses = {}
-    for interval in sorted(rows):
-        labels = rows[interval][spec.label].to_numpy(dtype="float64")
-        losses[keys.span(interval)] = evaluation.score(labels, np.full(len(labels), base_rate))["log_loss"]
-    return losses
+def _unseen(fresh: list[dict[str, Any]]) -> str:
+    """Return which classes training never saw: their rows count as certain and wrong until a version knows them."""
+    names = sorted({name for line in fresh for name in line.get("unseen", {})})
+    count = sum(sum(line.get("unseen", {}).values()) for line in fresh)
+    told = ", ".join(visible(name) for name in names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    return f" {count} rows are of a class that training never saw: {told}." if names else ""
+
+
+def floor_losses(rows: dict[Interval, pd.DataFrame], spec: ModelSpec, floor: training.Floor) -> dict[str, float]:
+    """Return the loss per interval of predicting the same for every row: what ``training.floor`` made of the window."""
+    return {keys.span(one): judging.loss(training.score(floor, rows[one], spec)) for one in sorted(rows)}

@@ -13,10 +13,10 @@ from croniter import croniter
 
 from include.retraining.errors import SpecError
 from include.retraining.policies import (
+    BINARY,
     CANDIDATES,
     DROP,
     KEEP,
-    OFF,
     PSEUDONYMISE,
     Candidate,
     DecisionPolicy,
@@ -26,6 +26,7 @@ from include.retraining.policies import (
     SqlSource,
     ValidationPolicy,
     Windows,
+    validation_mistakes,
 )
 from include.retraining.windows import Schedule
 
@@ -61,7 +62,8 @@ class ModelSpec:
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     label: str
-    """0, 1 or NULL; NULL is *void* where ``void_column`` says so, else not known yet."""
+    """Binary: 0 or 1; multiclass: text; regression: a number. NULL is *void* where ``void_column`` says so, else not
+    known yet."""
     label_delay: timedelta
     start: datetime
     """First moment of the first interval, with a time zone."""
@@ -78,11 +80,12 @@ class ModelSpec:
     """Per column ``keep`` (default), ``drop`` or ``pseudonymise``."""
     schedule: str = "0 0 * * *"
     timezone: str = "UTC"
-    task: Literal["binary"] = "binary"
+    task: Literal["binary", "multiclass", "regression"] = "binary"
+    """It implies the loss by which versions are judged: log loss for classes, squared error for numbers."""
     slices: tuple[str, ...] = ()
     """Categorical features whose values are judged apart in every comparison."""
-    candidates: tuple[Candidate, ...] = tuple(Candidate(name) for name in CANDIDATES)
-    """Simplest first: among equals the simplest wins."""
+    candidates: tuple[Candidate, ...] = None  # type: ignore[assignment]
+    """Simplest first: among equals the simplest wins. All of the task's own by default."""
     validation: ValidationPolicy = field(default_factory=ValidationPolicy)
     """What is expected of every interval beyond the suite, and how many rows may be set aside."""
     windows: Windows = field(default_factory=Windows)
@@ -98,7 +101,9 @@ class ModelSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise one SpecError that names every mistake."""
+        """Fill in the task's candidates, then raise one SpecError that names every mistake."""
+        if self.candidates is None:
+            object.__setattr__(self, "candidates", tuple(Candidate(name) for name in _families(self)))
         mistakes = list(_mistakes(self))
         if mistakes:
             listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
@@ -153,7 +158,7 @@ def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from _certainty_mistakes(spec)
     yield from _file_mistakes(spec)
     yield from _retention_mistakes(spec)
-    yield from _validation_mistakes(spec.validation)
+    yield from validation_mistakes(spec.validation)
 
 
 def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -162,13 +167,17 @@ def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
     for name in ("owner", "purpose"):
         if not getattr(spec, name).strip():
             yield f"{name}: empty, expected a sentence that colleagues understand."
-    if spec.task != "binary":
-        yield f"task: found {spec.task!r}, expected 'binary', the only task so far."
-    names = [candidate.name for candidate in spec.candidates]
-    if not names or set(names) - set(CANDIDATES) or len(set(names)) < len(names):
-        yield f"candidates: found {names}, expected distinct names among {list(CANDIDATES)}."
+    if spec.task not in CANDIDATES:
+        yield f"task: found {spec.task!r}, expected 'binary', 'multiclass' or 'regression'."
+    names, families = [candidate.name for candidate in spec.candidates], _families(spec)
+    if not names or set(names) - set(families) or len(set(names)) < len(names):
+        yield f"candidates: found {names}, expected distinct names among {list(families)}."
     if spec.promotion.mode != "auto":
         yield f"promotion.mode: found {spec.promotion.mode!r}, expected 'auto'."
+
+
+def _families(spec: ModelSpec) -> tuple[str, ...]:
+    return CANDIDATES.get(spec.task, CANDIDATES[BINARY])
 
 
 def _column_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -199,7 +208,7 @@ def _privacy_mistakes(spec: ModelSpec) -> Iterator[str]:
         yield f"privacy: {dropped} would be dropped but are keys, the time column, features or the label."
     numbers = {*spec.numeric, spec.time_column, spec.label, str(spec.void_column), str(spec.known_at_column)}
     if hidden := sorted(numbers & {column for column, rule in spec.privacy.items() if rule == PSEUDONYMISE}):
-        yield f"privacy: {hidden} are numbers or moments and cannot be pseudonymised; keep them or leave them out."
+        yield f"privacy: {hidden} are numbers or moments, or the label, and cannot be pseudonymised; keep them."
 
 
 def _used(spec: ModelSpec) -> set[str]:
@@ -267,19 +276,6 @@ def _retention_mistakes(spec: ModelSpec) -> Iterator[str]:
     for text in spec.allowed:
         if not all(part.isidentifier() for part in text.replace(":", ".").split(".")) or text.count(":") != 1:
             yield f"allowed: found {text!r}, expected one class or function like 'sklearn.svm._classes:SVC'."
-
-
-def _validation_mistakes(policy: ValidationPolicy) -> Iterator[str]:
-    known = ("critical", "warning", "info", OFF)
-    for name in ("inside", "unique", "fresh", "volume", "repeated", "leakage"):
-        if getattr(policy, name) not in known:
-            yield f"validation.{name}: found {getattr(policy, name)!r}, expected one of {list(known)}."
-    if policy.fresh_percent not in (25, 50, 75):
-        yield f"validation.fresh_percent: found {policy.fresh_percent}, expected 25, 50 or 75."
-    if not 0 <= policy.quarantine_ratio < 1:
-        yield f"validation.quarantine_ratio: found {policy.quarantine_ratio}, expected a share from 0 to below 1."
-    if not 0 < policy.volume_tolerance <= 1:
-        yield f"validation.volume_tolerance: found {policy.volume_tolerance}, expected a share above 0, at most 1."
 
 
 def _file_mistakes(spec: ModelSpec) -> Iterator[str]:

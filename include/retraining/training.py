@@ -1,14 +1,11 @@
-"""Candidates, their pipelines, and the choice among them. Deterministic: same rows, parameters and seed, same model.
-
-Pipelines hold library estimators only, no class of ours: an artifact loads wherever scikit-learn does.
-"""
+"""Candidates, their fits, and the choice among them. Deterministic: same rows, parameters and seed, same model."""
 
 import hashlib
 import importlib.util
 import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,36 +15,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from joblib.numpy_pickle import NumpyPickler
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from include.retraining import evaluation, labelling
+from include.retraining import evaluation, judging, labelling, pipelines
 from include.retraining.errors import DataError
+from include.retraining.pipelines import Treatment
+from include.retraining.policies import BINARY, MULTICLASS
 from include.retraining.spec import Candidate, ModelSpec
 
 Floats = npt.NDArray[np.float64]
 CLIP_QUANTILES = (0.001, 0.999)
 """Values beyond these quantiles of the training rows are clipped to them."""
-RARE_ROWS = 20
-"""Categories seen less often in training share one column, as unseen ones do."""
-MOST_CATEGORIES = 250
 FOLDS = 3
-
-
-@dataclass(frozen=True)
-class Treatment:
-    """How missing values and outliers of numeric features are treated, learned from training rows only."""
-
-    kept: tuple[str, ...]
-    dropped: tuple[str, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    medians: tuple[float, ...]
+Floor = float | dict[str, float]
+"""What is predicted for every row without a model: a number, or the share of each class."""
 
 
 def treatment(rows: pd.DataFrame, spec: ModelSpec) -> Treatment:
@@ -65,7 +47,7 @@ def fit(candidate: Candidate, rows: pd.DataFrame, spec: ModelSpec) -> Pipeline:
     Parameters
     ----------
     candidate : Candidate
-        A name of ``spec.CANDIDATES`` and its parameters.
+        One of the task's names in ``policies.CANDIDATES``, and its parameters.
     rows : pd.DataFrame
         Labelled training rows; nothing else is looked at.
     spec : ModelSpec
@@ -74,12 +56,12 @@ def fit(candidate: Candidate, rows: pd.DataFrame, spec: ModelSpec) -> Pipeline:
     Raises
     ------
     DataError
-        The label has one class only, or a feature is not numeric.
+        There is nothing to learn from the label, or a feature is not numeric.
     """
-    labels = check_labels(rows, spec)
+    labels = labelling.check_labels(rows, spec)
     columns = features(rows, spec)
     try:
-        pipeline = BUILDERS[candidate.name](candidate.parameters, treatment(rows, spec), spec)
+        pipeline = pipelines.BUILDERS[spec.task, candidate.name](candidate.parameters, treatment(rows, spec), spec)
         # Sums depend on how many threads share them: one thread gives the same bytes on every machine.
         with threadpool_limits(limits=1):
             return pipeline.fit(columns, labels)
@@ -87,17 +69,6 @@ def fit(candidate: Candidate, rows: pd.DataFrame, spec: ModelSpec) -> Pipeline:
         raise DataError(
             f"Candidate {candidate.name} cannot be trained: {error}. Check features and parameters."
         ) from error
-
-
-def check_labels(rows: pd.DataFrame, spec: ModelSpec) -> Floats:
-    """Return the labels; raises DataError unless both classes occur and nothing else."""
-    found = sorted(rows[spec.label].unique().tolist())
-    if found != [0.0, 1.0]:
-        raise DataError(
-            f"Label {spec.label!r} takes the values {found} in {len(rows)} training rows; both 0 and 1 are needed. "
-            "Lengthen the training window or mend the label."
-        )
-    return rows[spec.label].to_numpy(dtype="float64")
 
 
 def features(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
@@ -124,66 +95,39 @@ def _numbers(values: pd.Series) -> pd.Series:
 
 
 def predict(estimator: Any, rows: pd.DataFrame, spec: ModelSpec) -> Floats:
-    """Return the probability of label 1 for each row, shape (n_rows,), 0 to 1."""
-    found: Floats = estimator.predict_proba(features(rows, spec))[:, 1]
-    return found
+    """Return the predictions for rows, in the shape of the task (see ``judging.predict``).
 
-
-def logistic_regression(parameters: dict[str, Any], treated: Treatment, spec: ModelSpec) -> Pipeline:
-    """Return an unfitted logistic regression on scaled numbers and one-hot categories.
-
-    The penalty is strong: rows of one interval share their news, so evidence grows with intervals, not with rows.
+    Raises
+    ------
+    DataError
+        A feature cannot be used, or the estimator was fitted for another task.
     """
-    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE_ROWS, sparse_output=False)
-    settings = {"C": 0.005, "solver": "newton-cholesky", "max_iter": 100, **parameters}
-    return Pipeline([("prepare", _prepare(treated, spec, encoder)), ("model", LogisticRegression(**settings))])
+    judging.check_task(estimator, spec.task)
+    return judging.predict(estimator, features(rows, spec))
 
 
-def hist_gradient_boosting(parameters: dict[str, Any], treated: Treatment, spec: ModelSpec) -> Pipeline:
-    """Return unfitted histogram gradient boosting; categories are split as sets, not as numbers."""
-    encoder = OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-        min_frequency=RARE_ROWS,
-        max_categories=MOST_CATEGORIES,
-    )
-    first = 2 * len(treated.kept)
-    settings: dict[str, Any] = {
-        "learning_rate": 0.06,
-        "max_iter": 80,
-        "max_leaf_nodes": 15,
-        "min_samples_leaf": 100,
-        "l2_regularization": 1.0,
-        "early_stopping": False,
-        "categorical_features": list(range(first, first + len(spec.categorical))),
-        "random_state": spec.seed,
-        **parameters,
-    }
-    model = HistGradientBoostingClassifier(**settings)
-    return Pipeline([("prepare", _prepare(treated, spec, encoder)), ("model", model)])
+def floor(rows: pd.DataFrame, spec: ModelSpec) -> Floor:
+    """Return what every candidate must beat: the mean label of training rows, or the share of each class."""
+    labels = labelling.check_labels(rows, spec)
+    if spec.task != MULTICLASS:
+        return float(labels.mean())
+    names, counts = np.unique(labels, return_counts=True)
+    return {str(name): float(count / len(labels)) for name, count in zip(names, counts, strict=True)}
 
 
-BUILDERS: dict[str, Callable[[dict[str, Any], Treatment, ModelSpec], Pipeline]] = {
-    "logistic_regression": logistic_regression,
-    "hist_gradient_boosting": hist_gradient_boosting,
-}
+def score(model: Any, rows: pd.DataFrame, spec: ModelSpec) -> dict[str, Any]:
+    """Return the metrics of an estimator, or of a floor, on the rows of one interval."""
+    guess, classes = predictions(model, rows, spec)
+    return evaluation.measure(spec.task, classes)(labelling.labels_of(rows, spec), guess)
 
 
-def _prepare(treated: Treatment, spec: ModelSpec, encoder: Any) -> ColumnTransformer:
-    kept, limits = list(treated.kept), {"a_min": list(treated.low), "a_max": list(treated.high)}
-    numbers = Pipeline(
-        [
-            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
-            ("clip", FunctionTransformer(np.clip, kw_args=limits)),
-            ("scale", StandardScaler()),
-        ]
-    )
-    parts: list[tuple[str, Any, list[str]]] = []
-    if kept:
-        parts = [("numbers", numbers, kept), ("missing", MissingIndicator(features="all"), kept)]
-    if spec.categorical:
-        parts.append(("categories", encoder, list(spec.categorical)))
-    return ColumnTransformer(parts)
+def predictions(model: Any, rows: pd.DataFrame, spec: ModelSpec) -> tuple[Floats, tuple[str, ...]]:
+    """Return what an estimator or a floor predicts, and the classes that its columns stand for."""
+    if isinstance(model, dict):
+        return np.tile(list(model.values()), (len(rows), 1)), tuple(model)
+    if isinstance(model, int | float):
+        return np.full(len(rows), model), ()
+    return predict(model, rows, spec), judging.classes(model)
 
 
 def folds(count: int) -> list[tuple[range, range]]:
@@ -198,23 +142,18 @@ def folds(count: int) -> list[tuple[range, range]]:
 
 
 def fold_losses(candidate: Candidate | None, intervals: Sequence[pd.DataFrame], spec: ModelSpec) -> list[float]:
-    """Return the log loss of each interval of the temporal folds.
-
-    Without a candidate that of the floor: the base rate for every row, which every candidate must beat.
-    """
+    """Return the loss of each interval of the temporal folds; without a candidate that of the floor."""
     losses: list[float] = []
     for past, judged in folds(len(intervals)):
         rows = pd.concat([intervals[place] for place in past], ignore_index=True)
-        model = None if candidate is None else fit(candidate, rows, spec)
-        base_rate = float(check_labels(rows, spec).mean())
-        for place in judged:
-            labels = intervals[place][spec.label].to_numpy(dtype="float64")
-            guess = np.full(len(labels), base_rate) if model is None else predict(model, intervals[place], spec)
-            losses.append(evaluation.score(labels, guess)["log_loss"])
+        model = floor(rows, spec) if candidate is None else fit(candidate, rows, spec)
+        losses += [judging.loss(score(model, intervals[place], spec)) for place in judged]
     return losses
 
 
-def select(losses: dict[str, list[float]], order: Sequence[str], floor_losses: list[float]) -> dict[str, Any]:
+def select(
+    losses: dict[str, list[float]], order: Sequence[str], floor_losses: list[float], task: str = BINARY
+) -> dict[str, Any]:
     """Return the simplest candidate within one standard error of the best, if it beats the floor.
 
     The one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3), with
@@ -223,12 +162,15 @@ def select(losses: dict[str, list[float]], order: Sequence[str], floor_losses: l
     Parameters
     ----------
     losses : dict
-        Log loss per interval of the folds, by candidate.
+        Loss per interval of the folds, by candidate.
     order : sequence of str
         Candidate names, simplest first.
     floor_losses : list of float
         The same intervals for the trivial baseline.
+    task : str
+        Names the loss.
     """
+    judged = judging.of(task)
     means = {name: float(np.mean(losses[name])) for name in order if name in losses}
     best = min(means, key=lambda name: means[name])
     error = float(np.std(losses[best], ddof=1) / len(losses[best]) ** 0.5) if len(losses[best]) > 1 else 0.0
@@ -237,8 +179,10 @@ def select(losses: dict[str, list[float]], order: Sequence[str], floor_losses: l
     chosen = next((name for name in above if means[name] <= means[best] + error), None)
     numbers = {"losses": means, "standard_error": error, "floor_loss": floor_mean, "best": best}
     if chosen is None:
-        return {"candidate": None, "reason": f"No candidate beats the base rate ({floor_mean:.4f}).", **numbers}
-    reason = f"{chosen} is the simplest within one standard error ({error:.4f}) of {best} ({means[best]:.4f})."
+        reason = f"No candidate beats the {judged.floor} ({judged.told(floor_mean)})."
+        return {"candidate": None, "reason": reason, **numbers}
+    told = f"({judged.told(error)}) of {best} ({judged.told(means[best])})"
+    reason = f"{chosen} is the simplest within one standard error {told}."
     return {"candidate": chosen, "reason": reason, **numbers}
 
 
@@ -295,4 +239,4 @@ def _standard_dispatch() -> dict[type, Any]:
 
 
 def _sources() -> list[Path]:
-    return [Path(__file__), Path(evaluation.__file__), Path(labelling.__file__)]
+    return [Path(str(room.__file__)) for room in (evaluation, judging, labelling, pipelines)] + [Path(__file__)]

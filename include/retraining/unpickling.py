@@ -36,15 +36,18 @@ ALLOWED: frozenset[Pair] = frozenset(
         "numpy.random._pcg64": "PCG64",
         "numpy.random._pickle": "__bit_generator_ctor __generator_ctor",
         "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
-        "sklearn._loss._loss": "CyHalfBinomialLoss",
-        "sklearn._loss.link": "Interval LogitLink",
-        "sklearn._loss.loss": "HalfBinomialLoss",
+        "sklearn._loss._loss": "CyHalfBinomialLoss CyHalfMultinomialLoss CyHalfSquaredError "
+        "__pyx_unpickle_CyHalfMultinomialLoss",
+        "sklearn._loss.link": "IdentityLink Interval LogitLink MultinomialLogit",
+        "sklearn._loss.loss": "HalfBinomialLoss HalfMultinomialLoss HalfSquaredError",
         "sklearn.compose._column_transformer": "ColumnTransformer",
         "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
-        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": "HistGradientBoostingClassifier",
+        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": "HistGradientBoostingClassifier "
+        "HistGradientBoostingRegressor",
         "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
         "sklearn.impute._base": "MissingIndicator SimpleImputer",
         "sklearn.linear_model._logistic": "LogisticRegression",
+        "sklearn.linear_model._ridge": "Ridge",
         "sklearn.pipeline": "Pipeline",
         "sklearn.preprocessing._data": "StandardScaler",
         "sklearn.preprocessing._encoders": "OneHotEncoder OrdinalEncoder",
@@ -79,6 +82,12 @@ def _is_seed(given: tuple[Any, ...]) -> bool:
     return len(given) == 3 and given[0] is SeedSequence and given[2] is None
 
 
+def _is_multinomial(given: tuple[Any, ...]) -> bool:
+    kind = given[0] if given else None
+    named = isinstance(kind, type) and (kind.__module__, kind.__name__)
+    return named == ("sklearn._loss._loss", "CyHalfMultinomialLoss") and given[2:] == ((),)
+
+
 CALLED: MappingProxyType[Pair, Callable[[tuple[Any, ...]], bool]] = MappingProxyType(
     {
         ("builtins", "slice"): lambda given: all(isinstance(one, int | None) for one in given),
@@ -90,6 +99,8 @@ CALLED: MappingProxyType[Pair, Callable[[tuple[Any, ...]], bool]] = MappingProxy
         ("numpy.random._pickle", "__generator_ctor"): _is_generator,
         ("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"): _is_seed,
         ("sklearn._loss._loss", "CyHalfBinomialLoss"): lambda given: given == (),
+        ("sklearn._loss._loss", "CyHalfSquaredError"): lambda given: given == (),
+        ("sklearn._loss._loss", "__pyx_unpickle_CyHalfMultinomialLoss"): _is_multinomial,
     }
 )
 """What an artifact may call, and with which arguments; everything else is made without any."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from include.retraining import binding, phrases, quarantine
 from include.retraining.binding import Bound, Earlier
 from include.retraining.expectations import CRITICAL, WARNING, Suite, columns_of
-from include.retraining.judging import EXAMPLES, Raw, judge
+from include.retraining.gx_engine import EXAMPLES, Raw, judge
 from include.retraining.windows import Interval
 
 if TYPE_CHECKING:

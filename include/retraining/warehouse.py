@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from include.retraining.errors import ConnectionInvalid, CredentialsError, DataError, Unavailable
+from include.retraining.policies import MULTICLASS
 from include.retraining.spec import ModelSpec
 from include.retraining.windows import Interval
 
@@ -47,7 +48,7 @@ def read(settings: "Settings", spec: ModelSpec, interval: Interval, as_of: datet
     Returns
     -------
     pd.DataFrame
-        The spec's columns: time as UTC, numbers as float64, everything else as text.
+        The spec's columns: time as UTC, numbers as float64, classes and everything else as text.
 
     Raises
     ------
@@ -105,7 +106,15 @@ def _typed(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     moments = {spec.time_column, spec.known_at_column}
     numbers = {*spec.numeric, spec.label, spec.void_column}
     columns = {name: _column(frame[name], name in moments, name in numbers) for name in frame.columns}
+    if spec.task == MULTICLASS:
+        columns[spec.label] = _classes(frame[spec.label])
     return pd.DataFrame(columns, index=frame.index)
+
+
+def _classes(values: pd.Series) -> pd.Series:
+    """Return classes as text: 1 is 1.0 where a NULL stands beside it, and has to be the same class."""
+    whole = [int(one) if isinstance(one, float) and one.is_integer() else one for one in values]
+    return pd.Series(whole, values.index, dtype="object").astype("string").astype("str").where(values.notna(), None)
 
 
 def _column(values: pd.Series, is_moment: bool, is_number: bool) -> pd.Series:

@@ -50,9 +50,9 @@ def test_every_field_of_the_form_is_typed_and_explained(dag) -> None:
     assert schemas["model"]["enum"] == specs.names()
 
 
-def test_only_the_reason_has_to_be_filled_in(dag) -> None:
+def test_only_the_model_and_the_reason_have_to_be_filled_in(dag) -> None:
     given = {name: dag.params.get_param(name) for name in dag.params}
-    assert {name for name, param in given.items() if not param.has_value} == {"reason"}
+    assert {name for name, param in given.items() if not param.has_value} == {"model", "reason"}
     assert {name: given[name].value for name in ("version", "dry_run")} == {
         name: rollback.FORM[name] for name in ("version", "dry_run")
     }

@@ -27,12 +27,13 @@ def sqlite() -> connections.Settings:
     return connections.Settings("warehouse", "sqlite", host=os.environ["WAREHOUSE_SQLITE"])
 
 
+@pytest.mark.parametrize("name", specs.names())
 @pytest.mark.parametrize("place", [0, 1, 15, 30, 38, 39])
-def test_both_servers_answer_the_same_query_with_the_same_rows(place: int, postgres, sqlite) -> None:
-    interval = INTERVALS[place]
+def test_both_servers_answer_the_same_query_with_the_same_rows(place: int, name: str, postgres, sqlite) -> None:
+    spec, interval = specs.load(name), INTERVALS[place]
     for as_of in (interval.end, interval.end + timedelta(days=1)):
-        first, second = (warehouse.read(settings, SPEC, interval, as_of) for settings in (postgres, sqlite))
-        order = list(SPEC.key_columns)
+        first, second = (warehouse.read(settings, spec, interval, as_of) for settings in (postgres, sqlite))
+        order = list(spec.key_columns)
         first, second = (one.sort_values(order).reset_index(drop=True) for one in (first, second))
         pd.testing.assert_frame_equal(first, second, rtol=1e-12)
         assert len(first) > 600

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.retraining import challengers, keys, signing
+from include.retraining import challengers, judging, keys, signing
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
 from include.retraining.spec import Candidate
@@ -246,3 +246,21 @@ def test_a_candidate_that_was_copied_under_another_id_is_refused(desk, inputs):
 def test_a_candidate_that_is_gone_is_told(desk, inputs):
     with pytest.raises(ObjectMissing, match="There is no object parcels/candidates/20240106-ffffffffffff/manifest"):
         select(desk, inputs, "20240106-ffffffffffff")
+
+
+@pytest.mark.parametrize(
+    ("task", "floor"), [("multiclass", {"early", "late", "on time"}), ("regression", float), ("binary", float)]
+)
+def test_a_challenger_of_any_task_is_trained_chosen_and_registered(desk, keyring, task, floor):
+    spec = toy.task_spec(task)
+    inputs = toy.pin(desk.store, keyring, spec, [toy.task_rows(number) for number in range(9)])
+    trained = [train(desk, inputs, one.name, spec) for one in spec.candidates]
+    found = select(desk, inputs, *trained, spec=spec)
+    manifest = desk.manifest(found["version"])
+    assert manifest["training_fields"]["task"] == task
+    assert manifest["floor"] == found["floor"]
+    assert set(found["floor"]) == floor if isinstance(floor, set) else isinstance(found["floor"], floor)
+    assert ("base_rate" in manifest) == (task == "binary"), "its name in earlier releases"
+    assert found["losses"][found["candidate"]] < found["floor_loss"]
+    assert judging.task_of(desk.load(found["version"])) == task
+    assert desk.file(found["version"], CARD).startswith(b"# parcels ")

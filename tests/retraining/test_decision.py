@@ -145,3 +145,11 @@ def test_force_skips_the_decision_and_nothing_else(state):
 @given(STATES)
 def test_the_same_state_gives_the_same_decision(state):
     assert decide(state, POLICY) == decide(state, POLICY)
+
+
+def test_a_squared_error_is_told_without_decimals_that_nobody_reads():
+    calm, worse = ([1000 * loss for loss in losses] for losses in (CALM, WORSE))
+    state = replace(STATE, task="regression", reference_losses=[2 * one for one in calm], recent_losses=calm)
+    assert "its loss is 500 against 1,000 when it was chosen" in decide(state, POLICY).sentences[0]
+    state = replace(STATE, task="regression", age_intervals=7, reference_losses=calm, recent_losses=worse)
+    assert "rose from 500 to 600 over the last 7" in decide(state, POLICY).sentences[0]

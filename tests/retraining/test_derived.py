@@ -82,3 +82,25 @@ class TestTelltales:
         frame = toy.rows(0, 200).assign(late=np.nan)
         found = derived.telltales(stored(frame), labelling.label_frame(frame, SPEC), SPEC)
         assert found[TELLTALE].isna().all()
+
+
+class TestOtherTasks:
+    def test_a_number_in_the_order_of_the_label_tells_a_regression(self):
+        spec = toy.spec(task="regression", label="distance", numeric=("weight",), observed=(), privacy={})
+        frame = toy.rows(0, 200).dropna()
+        honest = derived.telltales(frame, labelling.label_frame(frame, spec), spec)
+        assert honest[TELLTALE].isna().all()
+        leaking = frame.assign(weight=1000 - 3 * frame["distance"])
+        assert derived.telltales(leaking, labelling.label_frame(leaking, spec), spec)[TELLTALE].dropna().tolist() == [
+            "weight"
+        ]
+
+    def test_a_value_that_stands_for_a_class_tells_a_multiclass_label(self):
+        spec = toy.spec(task="multiclass", label="band", numeric=("weight",), categorical=("region",), slices=())
+        frame = toy.rows(0, 200)
+        frame["band"] = np.select([frame["weight"] < 9, frame["weight"] < 11], ["light", "usual"], "heavy")
+        honest = derived.telltales(frame, labelling.label_frame(frame, spec), spec)
+        assert honest[TELLTALE].isna().all()
+        leaking = frame.assign(region=frame["band"].str[:1])
+        found = derived.telltales(leaking, labelling.label_frame(leaking, spec), spec)
+        assert found[TELLTALE].dropna().tolist() == ["region"]

@@ -13,13 +13,8 @@ from tests.retraining.proxy import silent_about, without
 WAREHOUSE = connections.Settings("warehouse", "sqlite", host="/nowhere/warehouse.sqlite")
 PSEUDONYMS = connections.Settings("pseudonyms", "generic", login="key-1", password=SECRET)
 OF_EVERY_STORE = {probe.check for probe in probes.PROBES} | {"store answers", "clock", "earlier checks"}
-OF_AN_INSTALLATION = {
-    "signing key",
-    "spec flight_delays",
-    "artifacts of flight_delays",
-    "Connection warehouse for flight_delays",
-    "Connection pseudonyms for flight_delays",
-}
+OF_A_MODEL = ("spec {}", "artifacts of {}", "Connection warehouse for {}", "Connection pseudonyms for {}")
+OF_AN_INSTALLATION = {"signing key", *(check.format(name) for check in OF_A_MODEL for name in specs.names())}
 
 
 @pytest.fixture
@@ -88,7 +83,7 @@ def test_without_a_store_every_other_line_is_told(connect, monkeypatch, capsys):
     assert cli.main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "Set AIRFLOW_CONN_STORE in the environment" in out
-    assert "Not fit for use: 1 of 6 checks failed: store answers." in out
+    assert f"Not fit for use: 1 of {len(OF_AN_INSTALLATION) + 1} checks failed: store answers." in out
     assert set(examined()) == OF_AN_INSTALLATION | {"store answers"}
 
 
@@ -154,8 +149,8 @@ def test_a_server_that_overwrites_is_not_fit_for_use(connect, lying, capsys, mon
     assert cli.main(["doctor"]) == 1
     verdict = capsys.readouterr().out.splitlines()[-1]
     assert verdict == (
-        "Not fit for use: 6 of 22 checks failed: put-if-absent, one winner of 8, lost answer, anonymous read, "
-        "anonymous write, wrong secret."
+        f"Not fit for use: 6 of {17 + len(OF_AN_INSTALLATION)} checks failed: put-if-absent, one winner of 8, "
+        "lost answer, anonymous read, anonymous write, wrong secret."
     )
 
 
@@ -167,8 +162,7 @@ def test_keys_and_connections_that_are_missing_or_empty_are_lines(connect, monke
     found = examined()
     assert failed(found) == {
         "signing key",
-        "Connection warehouse for flight_delays",
-        "Connection pseudonyms for flight_delays",
+        *(f"Connection {kind} for {name}" for kind in ("warehouse", "pseudonyms") for name in specs.names()),
     }
     assert "Set AIRFLOW_CONN_WAREHOUSE" in found["Connection warehouse for flight_delays"].told
     assert "has no password, so anybody could find out" in found["Connection pseudonyms for flight_delays"].told

@@ -159,3 +159,104 @@ def test_the_bootstrap_of_few_intervals_does_not_call_noise_a_gain():
     random = np.random.default_rng(1)
     wins = sum(evaluation.bounds(random.normal(size=7).tolist(), 0.8).low > 0 for _ in range(600))
     assert 0.06 < wins / 600 < 0.14
+
+
+ABC = ("a", "b", "c")
+
+
+def classes(*names: str) -> evaluation.Labels:
+    return np.array(names, dtype="object")
+
+
+def test_metrics_of_classes_worked_by_hand():
+    """(ln 2 + ln 4 + ln 2) / 3; a and c are guessed best, b is not; each class alone is ranked before the others."""
+    chances = np.array([[0.5, 0.3, 0.2], [0.5, 0.25, 0.25], [0.25, 0.25, 0.5]])
+    found = evaluation.score_classes(classes("a", "b", "c"), chances, ABC)
+    assert found["log_loss"] == pytest.approx((math.log(2) + math.log(4) + math.log(2)) / 3)
+    assert (found["rows"], found["accuracy"], found["unseen"]) == (3, pytest.approx(2 / 3), {})
+    assert found["auc"] == pytest.approx((0.75 + 0.25 + 1.0) / 3)  # a ties with b; b lies below a and ties with c
+
+
+def test_an_interval_that_lacks_a_class_has_no_auc_and_every_other_metric():
+    found = evaluation.score_classes(classes("a", "c"), np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]]), ABC)
+    assert found["auc"] is None
+    assert found["log_loss"] == pytest.approx(-(math.log(0.5) + math.log(0.8)) / 2)
+    assert found["accuracy"] == 1.0
+
+
+def test_a_class_that_training_never_saw_is_certain_and_wrong_and_counted():
+    """Its rows cost 36 each, the logarithm of the smallest step of a float: much, and not infinitely."""
+    chances = np.array([[0.6, 0.2, 0.2], [0.2, 0.2, 0.6], [0.2, 0.2, 0.6]])
+    found = evaluation.score_classes(classes("a", "diverted", "b2"), chances, ABC)
+    assert found["unseen"] == {"b2": 1, "diverted": 1}
+    assert found["log_loss"] == pytest.approx((-math.log(0.6) + 2 * 36.04) / 3, rel=1e-3)
+    assert found["accuracy"] == pytest.approx(1 / 3)
+
+
+CHANCES = st.lists(st.tuples(st.booleans(), st.floats(0.01, 0.99)), min_size=2, max_size=30)
+
+
+@given(CHANCES)
+def test_two_classes_are_judged_as_a_binary_model_is(rows):
+    is_late, chance = (np.array(column) for column in zip(*rows, strict=True))
+    named = evaluation.score_classes(
+        np.where(is_late, "late", "early").astype("object"), np.column_stack([1 - chance, chance]), ("early", "late")
+    )
+    plain = evaluation.score(is_late.astype("float64"), chance)
+    assert named["log_loss"] == pytest.approx(plain["log_loss"])
+    assert named["auc"] == (plain["auc"] if plain["auc"] is None else pytest.approx(plain["auc"]))
+
+
+@given(CHANCES, st.permutations([0, 1, 2]))
+def test_the_order_of_the_classes_changes_nothing(rows, order):
+    labels = classes(*(ABC[place % 3] for place in range(len(rows))))
+    chances = np.array([[chance, (1 - chance) / 2, (1 - chance) / 2] for _, chance in rows])
+    first = evaluation.score_classes(labels, chances, ABC)
+    turned = evaluation.score_classes(labels, chances[:, order], [ABC[place] for place in order])
+    assert {name: first[name] for name in ("log_loss", "auc")} == pytest.approx(
+        {name: turned[name] for name in ("log_loss", "auc")}
+    )
+
+
+def test_metrics_of_numbers_worked_by_hand():
+    """Errors 1, -1, 2, 0: squares 1, 1, 4, 0; the labels 1, 2, 3, 6 vary by 14 / 4 around 3."""
+    found = evaluation.score_numbers(array(1, 2, 3, 6), array(0, 3, 1, 6))
+    assert found == {"rows": 4, "squared_error": 1.5, "absolute_error": 1.0, "r2": pytest.approx(1 - 1.5 / 3.5)}
+
+
+def test_an_interval_with_one_number_only_has_no_r2_and_every_other_metric():
+    found = evaluation.score_numbers(array(5, 5), array(4, 6))
+    assert found == {"rows": 2, "squared_error": 1.0, "absolute_error": 1.0, "r2": None}
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_refused(wrong):
+    for labels, guess in ((array(1, wrong), array(1, 1)), (array(1, 1), array(1, wrong))):
+        with pytest.raises(
+            ValueError, match="1 of 2 labels or predictions are no finite numbers, so nothing is scored"
+        ):
+            evaluation.score_numbers(labels, guess)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_no_rows_have_no_metrics_whatever_the_task(task):
+    with pytest.raises(ValueError, match="No rows to score"):
+        evaluation.measure(task, ABC)(array(), np.zeros((0, 3)) if task == "multiclass" else array())
+
+
+def test_slices_of_any_task_are_scored_by_its_own_loss():
+    rows = pd.DataFrame({"origin": ["JFK", "EWR", "JFK"]})
+    numbers = evaluation.score_slices(rows, "origin", array(1, 2, 5), array(1, 4, 1), evaluation.measure("regression"))
+    assert numbers == {"EWR": 4.0, "JFK": 8.0}
+    chances = np.array([[0.5, 0.5], [0.1, 0.9], [0.5, 0.5]])
+    named = evaluation.score_slices(
+        rows, "origin", classes("a", "b", "b"), chances, evaluation.measure("multiclass", ("a", "b"))
+    )
+    assert named == {"EWR": pytest.approx(-math.log(0.9)), "JFK": pytest.approx(math.log(2))}
+
+
+def test_a_summary_bounds_the_metrics_of_any_task():
+    lines = [evaluation.score_numbers(array(1, 2, number), array(1, 1, 1)) for number in range(3)]
+    assert set(evaluation.summarise(lines)) == {"squared_error", "absolute_error", "r2"}
+    lines = [evaluation.score_classes(classes("a", "b"), np.array([[0.5, 0.5]] * 2), ("a", "b")) for _ in range(3)]
+    assert set(evaluation.summarise(lines)) == {"log_loss", "accuracy", "auc"}

@@ -1,75 +1,64 @@
-"""Great Expectations, asked by its lower face, answers as it does by its upper one, and knows single rows."""
+"""What the tasks differ in: the loss, its words, and how an estimator is asked."""
 
-import great_expectations as gx
+import numpy as np
 import pandas as pd
 import pytest
 
-from include.retraining import expectations, judging
-from include.retraining.expectations import Suite
-from tests.conftest import ROOT
+from include.retraining import judging, training
+from include.retraining.errors import DataError
+from include.retraining.policies import CANDIDATES
 from tests.retraining import toy
 
-pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
-FRAME = toy.rows(0)[list(toy.spec().stored)]
-BETWEEN, MEAN = "expect_column_values_to_be_between", "expect_column_mean_to_be_between"
+ROWS = pd.concat([toy.task_rows(number) for number in range(4)], ignore_index=True)
 
 
-def suite(*listed: tuple[str, dict]) -> Suite:
-    return Suite("t", tuple({"type": kind, "kwargs": kw, "severity": "critical", "notes": ""} for kind, kw in listed))
+@pytest.mark.parametrize(
+    ("task", "value", "told", "level"),
+    [
+        ("binary", 0.52351, "0.5235", "0.5235"),
+        ("binary", -0.00004, "-0.0000", "-0.0000"),
+        ("multiclass", 1.05678, "1.0568", "1.0568"),
+        ("regression", 1826.56, "1,827", "1,827 (root 42.74)"),
+        ("regression", 210.5, "210.5", "210.5 (root 14.51)"),
+        ("regression", 0.00012, "0.00012", "0.00012 (root 0.01095)"),
+        ("regression", 0.0, "0", "0 (root 0)"),
+    ],
+)
+def test_a_loss_is_told_so_that_people_can_read_it(task, value, told, level):
+    assert judging.of(task).told(value) == told
+    assert value < 0 or judging.of(task).level(value) == level
 
 
-def plain(frame: pd.DataFrame, wanted: Suite) -> list:
-    """Return what Great Expectations finds when it is asked as its own guide says."""
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("plain").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
-    found = batch.validate(expectations.to_gx(wanted), result_format="SUMMARY").results
-    by_form = {one.expectation_config.to_json_dict()["type"] + str(_kwargs(one.to_json_dict())): one for one in found}
-    return [by_form[one["type"] + str(_kwargs(one))] for one in map(_config, expectations.to_gx(wanted).expectations)]
+def test_every_task_has_a_loss_a_floor_and_candidates():
+    assert set(judging.LOSSES) == set(CANDIDATES) == set(toy.LABELS)
 
 
-def _config(one) -> dict:
-    return {"expectation_config": one.configuration.to_json_dict(), "type": one.configuration.type}
+@pytest.mark.parametrize(
+    ("line", "loss"),
+    [({"log_loss": 0.5, "brier": 0.2}, 0.5), ({"squared_error": 9.0, "absolute_error": 2.0}, 9.0)],
+    ids=["classes, and every line of earlier releases", "numbers"],
+)
+def test_the_loss_of_an_interval_is_found_whatever_the_task(line, loss):
+    assert judging.loss(line) == loss
 
 
-def _kwargs(one: dict) -> dict:
-    return {name: held for name, held in sorted(one["expectation_config"]["kwargs"].items()) if name != "batch_id"}
+@pytest.mark.parametrize("task", toy.LABELS)
+def test_an_estimator_tells_its_task_and_its_classes(task):
+    spec = toy.task_spec(task)
+    for candidate in spec.candidates:
+        fitted = training.fit(candidate, ROWS, spec)
+        assert judging.task_of(fitted) == task
+        assert judging.classes(fitted) == (("early", "late", "on time") if task == "multiclass" else ())
 
 
-@pytest.mark.parametrize("half", [expectations.for_snapshot], ids=["snapshot"])
-def test_every_answer_is_the_one_that_great_expectations_gives_by_itself(half):
-    wanted = half(expectations.load(ROOT / "tests" / "retraining" / "parcels_suite.json"))
-    broken = FRAME.assign(weight=FRAME["weight"] * 100, region=None)
-    for frame in (FRAME, broken):
-        ours, theirs = judging.judge(frame, wanted), plain(frame, wanted)
-        assert [one["success"] for one in ours] == [one.success for one in theirs]
-        for mine, other in zip(ours, theirs, strict=True):
-            if not mine["success"]:
-                assert mine["result"] == other.to_json_dict()["result"]
-
-
-def test_means_and_deviations_are_those_of_pandas():
-    stdev = "expect_column_stdev_to_be_between"
-    found = judging.judge(FRAME, suite((MEAN, {"column": "distance"}), (stdev, {"column": "distance"})))
-    assert [one["result"]["observed_value"] for one in found] == [FRAME["distance"].mean(), FRAME["distance"].std()]
-
-
-def test_the_rows_that_do_not_hold_are_known_by_position():
-    frame = FRAME.set_index(FRAME.index + 1000)
-    frame.iloc[[3, 7], frame.columns.get_loc("weight")] = -1.0
-    frame.iloc[9, frame.columns.get_loc("parcel")] = frame["parcel"].iloc[8]
-    found = judging.unexpected_rows(
-        frame,
-        suite(
-            (BETWEEN, {"column": "weight", "min_value": 0}),
-            ("expect_column_values_to_be_unique", {"column": "parcel"}),
-            (MEAN, {"column": "weight", "max_value": 0}),
-        ),
-    )
-    assert found == [[3, 7], [8, 9], []]
-
-
-def test_no_progress_bar_reaches_the_log(capfd):
-    judging.judge(FRAME, suite((MEAN, {"column": "weight"})))
-    assert "Calculating Metrics" not in "".join(capfd.readouterr())
+@pytest.mark.parametrize("task", toy.LABELS)
+@pytest.mark.parametrize("asked", toy.LABELS)
+def test_a_version_of_another_task_is_refused_by_name(task, asked):
+    """Somebody changed the task in the spec of a model that has a champion."""
+    fitted = training.fit(toy.task_spec(task).candidates[0], ROWS, toy.task_spec(task))
+    if task == asked:
+        assert np.isfinite(training.predict(fitted, ROWS, toy.task_spec(asked))).all()
+        return
+    message = f"The version was trained for task '{task}', the spec says '{asked}'.*set the spec's task back, or give"
+    with pytest.raises(DataError, match=message):
+        training.predict(fitted, ROWS, toy.task_spec(asked))

@@ -44,6 +44,13 @@ def test_a_blocked_run_counts_as_failed() -> None:
     assert dict(gauges({**FOUND, "answer": "blocked"}))["failed"] == 1.0
 
 
+def test_the_gauge_of_the_loss_is_named_after_it() -> None:
+    evaluation = {**FOUND["evaluation"], "metric": "squared_error", "newest_loss": 1826.5}
+    found = dict(gauges({**FOUND, "evaluation": evaluation}))
+    assert found["squared_error"] == 1826.5
+    assert "log_loss" not in found
+
+
 AS_A_TASK = """
 import json, sys
 from airflow.sdk.configuration import conf

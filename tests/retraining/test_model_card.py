@@ -51,3 +51,18 @@ def test_the_same_training_has_the_same_card_whoever_asked():
     """Two runs that train one version at once must write one card."""
     asked = [{**ABOUT, "asked_by": name, "reason": name, "run": name} for name in ("ann", "bob")]
     assert len({model_card.render(toy.spec(), "v", about) for about in asked}) == 1
+
+
+def test_the_card_of_a_regression_names_its_loss_and_the_mean_that_it_has_to_beat():
+    selection = {"reason": "It is the simplest.", "losses": {"ridge": 1614.2}, "floor_loss": 1826.56}
+    about = {**ABOUT, "floor": 3.47, "selection": selection}
+    card = model_card.render(toy.spec(task="regression"), "v", about)
+    assert "end excluded; training mean 3.4700" in card
+    assert "- **Squared error over temporal folds:** ridge 1,614; training mean alone 1,827" in card
+
+
+def test_the_card_of_classes_names_their_shares():
+    about = {**ABOUT, "floor": {"early": 0.24, "on\u202etime": 0.76}}
+    card = model_card.render(toy.spec(task="multiclass"), "v", about)
+    assert "end excluded; class shares early 24.0%, on\\u202etime 76.0%" in card
+    assert "- **Log loss over temporal folds:** logistic_regression 0.5000; class shares alone 0.6900" in card

@@ -64,6 +64,47 @@ def test_the_two_sentences(sections, failed, is_dry, sentences):
     assert outcome._sentences(sections, failed, is_dry) == sentences
 
 
+DAYS = [toy.task_rows(number) for number in range(9)]
+TURNED = [*DAYS[:1], *(frame.assign(weight=20 - frame["weight"]) for frame in DAYS[1:])]
+"""What was light is heavy: whoever knew the days before knows the opposite."""
+WORDS = {
+    "binary": (r"beats the base rate by 0\.\d{4} log loss\.", r"log loss lower by \d+\.\d{4}, at least"),
+    "multiclass": (r"beats the class shares by 0\.\d{4} log loss\.", r"log loss lower by \d+\.\d{4}, at least"),
+    "regression": (
+        r"beats the training mean by \d+(\.\d)? squared error\.",
+        r"squared error lower by [\d,.]+, at least",
+    ),
+}
+
+
+def chosen(store, keyring, task: str, days, base: int = 0) -> Desk:
+    """Return the desk of a run of this task that has trained, chosen and registered a challenger."""
+    spec, registry = toy.task_spec(task), Registry(store, keyring, "parcels")
+    desk = Desk(spec, registry, toy.pin(store, keyring, spec, days, base=base, run=f"manual__{base}"))
+    desk.write("validation", toy.PASSED)
+    trained = [challengers.train(registry, spec, desk.inputs, toy.PASSED, one.name) for one in spec.candidates]
+    desk.write("challenger", challengers.select(registry, spec, desk.inputs, toy.PASSED, trained))
+    return desk
+
+
+@pytest.mark.parametrize("task", WORDS)
+def test_a_first_version_is_judged_and_promoted_and_a_better_one_follows(store, keyring, task):
+    for base, days in enumerate((DAYS, TURNED)):
+        desk = chosen(store, keyring, task, days, base)
+        verdict = outcome.compare(desk)
+        assert verdict["answer"] == "win", verdict["reasons"]
+        assert re.search(WORDS[task][base], verdict["reasons"][0])
+        desk.write("verdict", verdict)
+        assert outcome.promote(desk)["entry"] == base + 1
+
+
+def test_a_run_that_an_earlier_release_began_is_compared_by_its_base_rate(store, keyring):
+    desk = chosen(store, keyring, "binary", DAYS)
+    whole = outcome.compare(desk)
+    desk.write("challenger", {name: held for name, held in desk.section("challenger").items() if name != "floor"})
+    assert outcome.compare(desk) == whole
+
+
 @pytest.fixture
 def registry(store, keyring) -> Registry:
     """Return an empty registry in a folder."""

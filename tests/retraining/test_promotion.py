@@ -170,3 +170,25 @@ def test_noise_is_promoted_about_as_rarely_as_the_policy_says():
         first, second = (losses(*(0.5 + random.normal(0, 0.02, 14))) for _ in range(2))
         wins += verdict(first, Scored(second), losses(*[0.9] * 14)) == WIN
     assert wins / 200 < 0.2
+
+
+WORDS = {
+    "a first regression": (None, losses(9.0, 9.5), "First version; it beats the training mean by 40.75 squared error."),
+    "a better one": (
+        Scored(losses(19.0, 19.5)),
+        losses(9.0, 9.5),
+        "Clearly better on 2 unseen intervals: squared error lower by 10, at least 10 at 90% confidence.",
+    ),
+    "no better than the mean": (None, losses(50.0, 50.0), "It does not beat the training mean: gain 0, bounds from 0."),
+}
+
+
+@pytest.mark.parametrize(("champion", "challenger", "reason"), WORDS.values(), ids=WORDS)
+def test_a_verdict_speaks_of_the_loss_of_its_task(champion, challenger, reason):
+    floor = losses(50.0, 50.0)
+    assert compare(champion, Scored(challenger), floor, POLICY, 2, "regression").reasons == (reason,)
+
+
+def test_a_verdict_of_classes_speaks_of_their_shares():
+    found = compare(None, Scored(around(0.50)), FLOOR, POLICY, SEVEN, "multiclass")
+    assert found.reasons == ("First version; it beats the class shares by 0.1000 log loss.",)

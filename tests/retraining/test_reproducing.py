@@ -176,3 +176,23 @@ def test_a_difference_in_the_last_bit_is_a_difference():
     found = reproducing.Reproduction(("a", "a"), ("b", "b"), 5, 300, float(np.spacing(0.5)), 32, 0.0, ())
     assert not found.is_equal
     assert "predicts otherwise, by up to 1.11e-16" in found.sentence
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_a_version_of_another_task_is_the_same_to_the_last_byte_too(desk, task):
+    spec = toy.task_spec(task)
+    inputs = toy.pin(desk.store, desk.keyring, spec, [toy.task_rows(number) for number in range(9)])
+    trained = [challengers.train(desk, spec, inputs, toy.PASSED, one.name) for one in spec.candidates]
+    for candidate in trained:
+        version = challengers.select(desk, spec, inputs, toy.PASSED, [candidate])["version"]
+        found = reproducing.reproduce(desk, spec, version)
+        assert found.is_equal
+        assert found.artifact_sha256[0] == found.artifact_sha256[1]
+
+
+def test_a_version_is_trained_again_for_the_task_of_then(desk):
+    """The spec has become a regression since, whose candidates a binary model does not know."""
+    version = registered(desk)
+    found = reproducing.reproduce(desk, toy.task_spec("regression"), version)
+    assert found.is_equal
+    assert found.remarks == ("The spec has changed since in label, task; the fields of then were used.",)

@@ -201,3 +201,75 @@ def test_a_run_behind_a_later_champion_scores_who_was_live_then(desk, keyring, f
     found = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), toy.PASSED)
     assert found["champion"] == FIRST
     assert {line["version"] for line in found["intervals"]} == {FIRST}
+
+
+NAMED, NUMBERS = toy.task_spec("multiclass"), toy.task_spec("regression")
+DAYS = [toy.task_rows(number) for number in range(12)]
+
+
+def files_of(spec, days) -> dict[str, bytes]:
+    """Return the files of a version of any task."""
+    rows = pd.concat(days, ignore_index=True)
+    fitted = training.fit(spec.candidates[0], rows, spec)
+    recorded = smoke.record(fitted, smoke.rows(rows, spec.numeric, spec.categorical), spec.numeric)
+    made = {ARTIFACT: training.dump(fitted), SMOKE: signing.canonical(recorded)}
+    return {**made, BASELINE: signing.canonical(drift.sketch(days, spec))}
+
+
+def test_a_regression_is_evaluated_by_its_squared_error(desk, keyring):
+    base = serve(desk, {FIRST: files_of(NUMBERS, DAYS[:6])}, (FIRST, 6))
+    found = scoring.evaluate(desk, NUMBERS, toy.pin(desk.store, keyring, NUMBERS, DAYS, base=base), toy.PASSED)
+    assert found["metric"] == "squared_error"
+    assert found["newest_loss"] == found["recent_losses"][-1] == found["intervals"][-1]["squared_error"]
+    assert set(found["recent"]) == {"squared_error", "absolute_error", "r2"}
+    mean = np.mean(found["recent_losses"])
+    assert (
+        found["sentence"]
+        == f"Scored 5 newly labelled interval(s): mean squared error {mean:.4g} (root {mean**0.5:.4g})."
+    )
+    assert signing.canonical(found)
+
+
+def test_classes_are_evaluated_by_their_log_loss_where_an_interval_lacks_one_too(desk, keyring):
+    days = [*DAYS[:8], DAYS[8][DAYS[8]["arrival"] != "late"], *DAYS[9:]]
+    base = serve(desk, {FIRST: files_of(NAMED, DAYS[:6])}, (FIRST, 6))
+    found = scoring.evaluate(desk, NAMED, toy.pin(desk.store, keyring, NAMED, days, base=base), toy.PASSED)
+    assert found["metric"] == "log_loss"
+    assert [line["auc"] is None for line in found["intervals"]] == [False, False, True, False, False]
+    assert (
+        found["sentence"]
+        == f"Scored 5 newly labelled interval(s): mean log loss {np.mean(found['recent_losses']):.4f}."
+    )
+
+
+def test_classes_that_training_never_saw_are_named_and_cost_much(desk, keyring):
+    days = [*DAYS[:8], *(frame.replace({"arrival": {"early": "diverted"}}) for frame in DAYS[8:])]
+    base = serve(desk, {FIRST: files_of(NAMED, DAYS[:6])}, (FIRST, 6))
+    found = scoring.evaluate(desk, NAMED, toy.pin(desk.store, keyring, NAMED, days, base=base), toy.PASSED)
+    count = sum(int((frame["arrival"] == "diverted").sum()) for frame in days[8:11])
+    assert found["sentence"].endswith(f" {count} rows are of a class that training never saw: diverted.")
+    assert found["recent_losses"][2] > 5 > found["recent_losses"][1]
+
+
+def test_contenders_of_any_task_are_scored_by_interval_and_by_slice():
+    for spec in (NAMED, NUMBERS):
+        fitted = training.fit(spec.candidates[0], pd.concat(DAYS[:6], ignore_index=True), spec)
+        found = scoring.score_contender(fitted, {toy.day(8): DAYS[8]}, spec)
+        rows = [len(DAYS[8][DAYS[8]["region"] == region]) for region in ("north", "south")]
+        parts = [next(iter(found.slices[f"region={region}"].values())) for region in ("north", "south")]
+        assert next(iter(found.losses.values())) == pytest.approx(np.average(parts, weights=rows))
+
+
+def test_floors_of_every_task_worked_by_hand():
+    rows = {toy.day(0): DAYS[0][:2].assign(minutes=[1.0, 5.0], arrival=["late", "early"])}
+    span = keys.span(toy.day(0))
+    assert scoring.floor_losses(rows, NUMBERS, 2.0) == {span: 5.0}
+    found = scoring.floor_losses(rows, NAMED, {"early": 0.25, "late": 0.75})
+    assert found == {span: pytest.approx(-(np.log(0.25) + np.log(0.75)) / 2)}
+
+
+def test_a_champion_that_was_trained_for_another_task_is_never_scored(desk, keyring):
+    base = serve(desk, {FIRST: files_of(toy.task_spec("binary"), DAYS[:6])}, (FIRST, 6))
+    inputs = toy.pin(desk.store, keyring, NUMBERS, DAYS, base=base)
+    with pytest.raises(DataError, match=r"trained for task 'binary', the spec says 'regression'.* another name"):
+        scoring.evaluate(desk, NUMBERS, inputs, toy.PASSED)

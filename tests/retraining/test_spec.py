@@ -38,9 +38,14 @@ MISTAKES = {
     "name with a slash": ({"name": "a/b"}, r"name: found 'a/b', expected lower-case letters"),
     "name in other letters": ({"name": "pаrcels"}, "name: found"),  # noqa: RUF001 - a Cyrillic letter
     "purpose empty": ({"purpose": ""}, "purpose: empty"),
-    "task unknown": ({"task": "ranking"}, "task: found 'ranking', expected 'binary'"),
+    "task unknown": ({"task": "ranking"}, "task: found 'ranking', expected 'binary', 'multiclass' or 'regression'"),
     "candidate unknown": ({"candidates": (Candidate("magic"),)}, r"candidates: found \['magic'\]"),
     "candidate twice": ({"candidates": (Candidate("logistic_regression"),) * 2}, "expected distinct names"),
+    "candidate of another task": (
+        {"task": "regression", "candidates": (Candidate("logistic_regression"),)},
+        r"candidates: found \['logistic_regression'\], expected distinct names among \['ridge', 'hist_gradient_boo",
+    ),
+    "label pseudonymised": ({"privacy": {"late": "pseudonymise"}}, r"\['late'\] are numbers or moments, or the label"),
     "no candidate": ({"candidates": ()}, r"candidates: found \[\]"),
     "mode unknown": ({"promotion": PromotionPolicy(mode="always")}, "promotion.mode: found 'always'"),
     "no feature": ({"numeric": (), "categorical": (), "slices": ()}, "both empty, expected at least one feature"),
@@ -76,6 +81,18 @@ MISTAKES = {
 def test_a_mistake_is_refused_by_name(changes, message):
     with pytest.raises(SpecError, match=message):
         toy.spec(**changes)
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ("binary", ["logistic_regression", "hist_gradient_boosting"]),
+        ("multiclass", ["logistic_regression", "hist_gradient_boosting"]),
+        ("regression", ["ridge", "hist_gradient_boosting"]),
+    ],
+)
+def test_a_task_brings_its_candidates_the_simplest_first(task, names):
+    assert [candidate.name for candidate in toy.spec(task=task).candidates] == names
 
 
 def test_stored_columns_are_each_named_once_without_label_or_dropped_ones():

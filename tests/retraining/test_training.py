@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.retraining import training
+from include.retraining import judging, pipelines, training
 from include.retraining.errors import DataError
+from include.retraining.policies import CANDIDATES
 from include.retraining.spec import Candidate
 from tests.conftest import ROOT
 from tests.retraining import toy
@@ -45,15 +46,80 @@ import hashlib
 import pandas as pd
 from include.retraining import training
 from tests.retraining import toy
-spec, rows = toy.spec(), pd.concat([toy.rows(number) for number in range(8)], ignore_index=True)
-artifacts = [training.dump(training.fit(one, rows, spec)) for one in spec.candidates]
+rows = pd.concat([toy.task_rows(number) for number in range(8)], ignore_index=True)
+specs = [toy.task_spec(task) for task in toy.LABELS]
+artifacts = [training.dump(training.fit(one, rows, spec)) for spec in specs for one in spec.candidates]
 digests = [hashlib.sha256(one).hexdigest() for one in artifacts]
 print(digests)
 """
 
 
 def digests() -> list[str]:
-    return [hashlib.sha256(training.dump(training.fit(one, ROWS, SPEC))).hexdigest() for one in SPEC.candidates]
+    rows, specs = pd.concat(DAYS, ignore_index=True), [toy.task_spec(task) for task in toy.LABELS]
+    made = [training.dump(training.fit(one, rows, spec)) for spec in specs for one in spec.candidates]
+    return [hashlib.sha256(one).hexdigest() for one in made]
+
+
+TASKS = pytest.mark.parametrize("task", toy.LABELS)
+DAYS = [toy.task_rows(number) for number in range(8)]
+
+
+@TASKS
+def test_candidates_of_every_task_learn_what_is_there_to_learn(task):
+    spec, rows, fresh = toy.task_spec(task), pd.concat(DAYS, ignore_index=True), toy.task_rows(9, 400)
+    floor = training.floor(rows, spec)
+    for candidate in spec.candidates:
+        fitted = training.fit(candidate, rows, spec)
+        assert training.predict(fitted, fresh, spec).shape == ((400, 3) if task == "multiclass" else (400,))
+        losses = [judging.loss(training.score(one, fresh, spec)) for one in (fitted, floor)]
+        assert losses[0] < 0.8 * losses[1]
+
+
+@TASKS
+def test_a_category_never_seen_in_training_is_no_reason_to_fail_in_any_task(task):
+    spec = toy.task_spec(task)
+    for candidate in spec.candidates:
+        fitted = training.fit(candidate, pd.concat(DAYS, ignore_index=True), spec)
+        rows = toy.task_rows(9).assign(region="moon", carrier=None, weight=NAN)
+        assert np.isfinite(training.predict(fitted, rows, spec)).all()
+
+
+def test_floors_worked_by_hand():
+    rows = pd.DataFrame({"late": [1.0, 0, 0, 0], "minutes": [1.0, 2, 3, 10], "arrival": ["b", "a", "b", "b"]})
+    found = {task: training.floor(rows, toy.task_spec(task)) for task in toy.LABELS}
+    assert found == {"binary": 0.25, "regression": 4.0, "multiclass": {"a": 0.25, "b": 0.75}}
+    losses = {task: judging.loss(training.score(floor, rows, toy.task_spec(task))) for task, floor in found.items()}
+    assert losses["regression"] == pytest.approx((9 + 4 + 1 + 36) / 4)
+    assert losses["multiclass"] == losses["binary"] == pytest.approx(-(3 * math.log(0.75) + math.log(0.25)) / 4)
+
+
+def test_a_fold_whose_past_lacks_a_class_goes_on_and_its_rows_cost_as_much_for_the_floor():
+    spec = toy.task_spec("multiclass")
+    frames = [frame[frame["arrival"] != "late"] for frame in DAYS[:2]] + DAYS[2:4]
+    candidate, floor = (training.fold_losses(one, frames, spec) for one in (spec.candidates[0], None))
+    assert candidate[1] > 5, "the past of the second fold knows nobody who was late"
+    assert floor[1] > 5
+    assert candidate[2] < floor[2] < 5
+
+
+def test_a_fold_whose_past_has_one_class_only_is_told():
+    spec = toy.task_spec("multiclass")
+    with pytest.raises(DataError, match=r"Label 'arrival' takes 1 value\(s\) \('late'\) in \d+ training rows"):
+        training.fold_losses(spec.candidates[0], [DAYS[0].assign(arrival="late"), *DAYS[1:3]], spec)
+
+
+def test_the_choice_is_told_in_the_words_of_the_task():
+    losses, order = {"ridge": [1600.0, 1700.0]}, ("ridge",)
+    won = training.select(losses, order, [1800.0, 1900.0], "regression")
+    assert won["reason"] == "ridge is the simplest within one standard error (50) of ridge (1,650)."
+    lost = training.select(losses, order, [1500.0, 1500.0], "regression")
+    assert lost["reason"] == "No candidate beats the training mean (1,500)."
+    lost = training.select({"x": [1.2]}, ("x",), [1.1], "multiclass")
+    assert lost["reason"] == "No candidate beats the class shares (1.1000)."
+
+
+def test_every_candidate_that_a_spec_may_name_has_a_pipeline():
+    assert set(pipelines.BUILDERS) == {(task, name) for task, names in CANDIDATES.items() for name in names}
 
 
 def test_the_same_rows_make_the_same_bytes_here_and_in_a_fresh_process():

@@ -2,6 +2,7 @@
 
 import _compat_pickle
 import io
+import json
 import os
 import pickle
 import subprocess
@@ -47,9 +48,12 @@ TORN = {
 
 @pytest.fixture(scope="module")
 def artifacts() -> dict[str, bytes]:
-    """Return each candidate's artifact, fitted on rows with every kind of value."""
-    rows = pd.concat([toy.rows(number) for number in range(4)], ignore_index=True)
-    return {one.name: training.dump(training.fit(one, rows, SPEC)) for one in SPEC.candidates}
+    """Return the artifact of each candidate of each task, fitted on rows with every kind of value."""
+    rows, made = pd.concat([toy.task_rows(number) for number in range(4)], ignore_index=True), {}
+    for task in toy.LABELS:
+        spec = toy.task_spec(task)
+        made |= {f"{task} {one.name}": training.dump(training.fit(one, rows, spec)) for one in spec.candidates}
+    return made
 
 
 def load(folder: Path, data: bytes, also: frozenset[tuple[str, str]] = frozenset()) -> object:
@@ -98,17 +102,22 @@ def test_artifacts_load_where_our_code_is_not_and_predict_the_same(artifacts, tm
     """They hold library estimators only, so any service with scikit-learn can load them."""
     row, here = {"weight": [12.0], "distance": [float("nan")], "region": ["moon"], "carrier": ["van"]}, []
     for name, data in artifacts.items():
-        here.append(training.predict(load(tmp_path, data), pd.DataFrame(row), SPEC)[0])
+        spec = toy.task_spec(name.split()[0])
+        here.append(np.ravel(training.predict(load(tmp_path, data), pd.DataFrame(row), spec)).tolist())
         (tmp_path / name).write_bytes(data)
     script = (
         "import importlib.util; assert importlib.util.find_spec('include') is None\n"
         "import joblib, pandas; nan = float('nan')\n"
-        f"for name in {list(artifacts)}: print(joblib.load(name).predict_proba(pandas.DataFrame({row}))[0, 1])"
+        f"row = pandas.DataFrame({row})\n"
+        f"for name in {list(artifacts)}:\n"
+        "    model, task = joblib.load(name), name.split()[0]\n"
+        "    found = model.predict(row) if task == 'regression' else model.predict_proba(row)\n"
+        "    print((found[:, 1] if task == 'binary' else found).ravel().tolist())"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", script], cwd=tmp_path, capture_output=True, check=True, text=True
     )
-    assert [float(line) for line in done.stdout.split()] == here
+    assert [json.loads(line) for line in done.stdout.splitlines()] == here
 
 
 LIVE = {**hostile.live("x"), **hostile.compressed("x")}
@@ -191,4 +200,4 @@ def test_an_array_of_any_kind_is_what_it_was(name, tmp_path):
 @pytest.mark.parametrize("damage", TORN.values(), ids=TORN)
 def test_a_damaged_artifact_is_told(artifacts, damage, tmp_path):
     with pytest.raises(IntegrityError, match=hostile.TORN):
-        load(tmp_path, damage(artifacts["logistic_regression"]))
+        load(tmp_path, damage(artifacts["binary logistic_regression"]))

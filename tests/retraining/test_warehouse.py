@@ -256,3 +256,23 @@ def test_another_kind_of_connection_is_refused(parcels):
 def test_a_replayed_warehouse_says_until_when_it_knows(parcels, extra, expected):
     found = warehouse.data_until(replace(parcels, extra=extra))
     assert found == (local_midnight(expected, ZONE) if expected else None)
+
+
+@pytest.mark.parametrize(
+    ("label", "classes"),
+    [
+        ("CASE WHEN weight > 10 THEN 'heavy' ELSE 'light' END", {"heavy", "light"}),
+        ("CASE WHEN weight > 10 THEN 1 ELSE 2 END", {"1", "2"}),
+        ("CASE WHEN weight > 10 THEN 1 WHEN weight > 9 THEN 2 END", {"1", "2", None}),
+        ("CASE WHEN weight > 10 THEN 1.0 ELSE 2.5 END", {"1", "2.5"}),
+        ("NULL", {None}),
+    ],
+    ids=["text", "numbers", "numbers beside NULL", "fractions", "nothing known"],
+)
+def test_classes_are_text_whatever_the_query_returns(tmp_path, parcels, label, classes):
+    """SQLite gives 1 where no label is missing and 1.0 where one is: both are the class '1'."""
+    query = QUERY.replace("SELECT", f"SELECT {label} AS class,", 1)
+    spec = asked(tmp_path, query, task="multiclass", label="class")
+    found = warehouse.read(parcels, spec, toy.day(0), toy.day(9).end)["class"]
+    assert {None if pd.isna(one) else one for one in found} == classes
+    assert str(found.dtype) == "str"

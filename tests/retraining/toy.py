@@ -77,6 +77,22 @@ def rows(number: int = 0, count: int = ROWS, seed: int = 0) -> pd.DataFrame:
     return frame
 
 
+LABELS = {"binary": "late", "multiclass": "arrival", "regression": "minutes"}
+
+
+def task_spec(task: str, **changes: Any) -> ModelSpec:
+    """Return the spec of the parcels for a task, with changes."""
+    return spec(task=task, label=LABELS[task], **changes)
+
+
+def task_rows(number: int = 0, count: int = ROWS, seed: int = 0) -> pd.DataFrame:
+    """Return parcels of one day with a label of each task: heavy ones come late, by so many minutes."""
+    frame, random = rows(number, count, seed), np.random.default_rng([seed, number, 1])
+    minutes = (12 * (frame["weight"] - 10) + random.normal(0, 15, count)).round()
+    classes = np.select([minutes < -15, minutes <= 15], ["early", "on time"], "late")
+    return frame.assign(minutes=minutes, arrival=pd.Series(classes, frame.index, dtype="str"))
+
+
 def load(path: Path, frames: Sequence[pd.DataFrame]) -> None:
     """Write days into a SQLite table; the outcome of a day is known a day after it ends."""
     table = pd.concat(frames, ignore_index=True)

@@ -43,17 +43,18 @@ class World:
 
     warehouse: Path
     told: list[Told] = field(default_factory=list)
+    model: str = "flight_delays"
 
     @property
     def registry(self) -> Registry:
         """Versions and promotion log, as the store holds them now."""
-        return Registry(connections.open_store(), connections.open_keyring(), "flight_delays")
+        return Registry(connections.open_store(), connections.open_keyring(), self.model)
 
     def trigger(self, day: str, **form: Any) -> Told:
         """Run the DAG for one New York day through Airflow, and return what it did."""
         end = datetime.fromisoformat(day).replace(tzinfo=ZONE) + timedelta(days=1)
         before = set(self._runs())
-        found = load_dag().test(logical_date=end, run_conf=form)  # a DAG keeps the form of its last test
+        found = load_dag(self.model).test(logical_date=end, run_conf=form)  # a DAG keeps the form of its last test
         prefix = next(iter(set(self._runs()) - before), None)
         tasks = {one.task_id: str(one.state) for one in found.get_task_instances()}
         sections = records.read_sections(connections.open_store(), prefix) if prefix else {}
@@ -73,16 +74,29 @@ class World:
         return {found.key: store.get(found.key) for found in store.list("")}
 
     def _runs(self) -> list[str]:
-        listed = connections.open_store().list(keys.runs("flight_delays"))
+        listed = connections.open_store().list(keys.runs(self.model))
         return sorted({found.key.rpartition("/")[0] + "/" for found in listed})
 
 
-def load_dag() -> Any:
-    """Return the DAG as the file in dags/ builds it."""
+def schema_of(key: str) -> str:
+    """Return which schema an object of the store follows, from its key."""
+    room, name = key.split("/")[1], key.rpartition("/")[2]
+    if room in {"snapshots", "labels"}:
+        return "frozen"
+    if room == "runs":
+        return "inputs" if name == "inputs.json" else "record"
+    if name in {"smoke.json", "baseline.json"}:
+        return name.removesuffix(".json")
+    named = {"validations": "validation", "candidates": "candidate", "versions": "version", "promotions": "promotion"}
+    return {**named, "hints": "hint"}[room]
+
+
+def load_dag(model: str = "flight_delays") -> Any:
+    """Return a model's DAG as the file in dags/ builds it."""
     found = importlib.util.spec_from_file_location("retrain_for_tests", ROOT / "dags" / "retrain.py")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    return module.DAGS["flight_delays"]
+    return module.DAGS[model]
 
 
 @pytest.fixture(scope="module")

@@ -15,25 +15,12 @@ from include.retraining.intake import Trigger
 from include.retraining.verifying import verify
 from include.retraining.windows import Interval
 from tests.conftest import ROOT
-from tests.run.conftest import World, load_dag
+from tests.run.conftest import World, load_dag, schema_of
 
 pytestmark = [pytest.mark.run, pytest.mark.filterwarnings("ignore")]
 
 
 SCHEMAS = ROOT / "include" / "retraining" / "schemas"
-
-
-def _schema_of(key: str) -> str:
-    """Return which schema an object of the store follows, from its key."""
-    room, name = key.split("/")[1], key.rpartition("/")[2]
-    if room in {"snapshots", "labels"}:
-        return "frozen"
-    if room == "runs":
-        return "inputs" if name == "inputs.json" else "record"
-    if name in {"smoke.json", "baseline.json"}:
-        return name.removesuffix(".json")
-    named = {"validations": "validation", "candidates": "candidate", "versions": "version", "promotions": "promotion"}
-    return {**named, "hints": "hint"}[room]
 
 
 def champion(world: World) -> str:
@@ -211,7 +198,7 @@ class TestAfterwards:
 
         for key, data in world.objects().items():
             if key.endswith(".json"):
-                schema = json.loads((SCHEMAS / f"{_schema_of(key)}.json").read_text())
+                schema = json.loads((SCHEMAS / f"{schema_of(key)}.json").read_text())
                 jsonschema.validate(json.loads(data), schema)
 
     def test_no_tail_number_is_stored_in_clear(self, world: World) -> None:
