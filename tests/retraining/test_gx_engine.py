@@ -3,6 +3,7 @@
 import great_expectations as gx
 import pandas as pd
 import pytest
+from great_expectations.data_context.data_context.context_factory import set_context
 
 from include.retraining import expectations, gx_engine
 from include.retraining.expectations import Suite
@@ -25,6 +26,7 @@ def plain(frame: pd.DataFrame, wanted: Suite) -> list:
     asset = context.data_sources.add_pandas("plain").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
     found = batch.validate(expectations.to_gx(wanted), result_format="SUMMARY").results
+    set_context(None)  # a global of Great Expectations', which the product never sets
     by_form = {one.expectation_config.to_json_dict()["type"] + str(_kwargs(one.to_json_dict())): one for one in found}
     return [by_form[one["type"] + str(_kwargs(one))] for one in map(_config, expectations.to_gx(wanted).expectations)]
 

@@ -73,14 +73,20 @@ def test_result_says_all_there_is_to_say():
         "b: values must belong to this set: x (found 2 of 3 unexpected).",
         "expectations": [
             {
+                "id": "c27ac7a8ac5f",
                 "type": "expect_column_values_to_be_in_set",
                 "column": "b",
                 "severity": "critical",
+                "source": "suite",
+                "judged": True,
                 "success": False,
                 "limit": "values must belong to this set: x",
                 "observed": "2 of 3 unexpected",
                 "unexpected_count": 2,
                 "unexpected_ratio": 0.666667,
+                "number": 0.666667,
+                "low": None,
+                "high": 0.0,
                 "examples": ["y"],
                 "notes": "",
             }

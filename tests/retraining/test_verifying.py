@@ -553,11 +553,11 @@ class Losing(shelves.Wrapped):
         super().__init__(store)
         self.key, self.read, self.reads = key, read, 0
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *limit: int) -> bytes:
         self.reads += key == self.key
         if key == self.key and self.reads >= self.read:
             missing(key)
-        return self.store.get(key)
+        return self.store.get(key, *limit)
 
 
 class Flipping(shelves.Wrapped):

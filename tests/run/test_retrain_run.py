@@ -156,9 +156,10 @@ class TestRetrainAndLose:
 
 class TestRetrainAndWin:
     def test_when_the_world_changes_the_rule_retrains_and_the_challenger_wins(self, world: World) -> None:
-        # From 2 February on, short flights are late and long ones are not: the first champion knows the opposite.
+        # From 2 February on, short flights are late and long ones are not, nine times in ten (always, and `distance`
+        # would tell the label): the first champion knows the opposite.
         world.change(
-            "UPDATE departures SET arr_delay = CASE WHEN distance < 900 THEN 60 ELSE -5 END "
+            "UPDATE departures SET arr_delay = CASE WHEN (distance < 900) = (flight % 10 <> 0) THEN 60 ELSE -5 END "
             "WHERE arr_delay IS NOT NULL AND scheduled_at >= '2013-02-02 05:00'"
         )
         before = champion(world)
