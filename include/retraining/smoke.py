@@ -78,7 +78,7 @@ def check(estimator: Any, recorded: dict[str, Any], what: str) -> None:
             "smoke test",
         ) from error
     if not distance <= tolerance:
-        count = len(expected)
+        count = len(expected) if expected.ndim > 1 else expected.size
         raise IntegrityError(
             f"{what} predicts otherwise than when it was trained (by up to {distance:.3g} in {count} rows). Check "
             "the library versions; `reproduce` trains it again.",

@@ -265,9 +265,9 @@ class TestDefaults:
 
 class TestMessages:
     def test_a_decision_sends_one_message(self, world: World, messages: Path) -> None:
-        answer = world.trigger("2013-03-21").sections["report"]["answer"]
+        answer = world.trigger("2013-03-23").sections["report"]["answer"]
         (line,) = messages.read_text().splitlines()
-        assert line.startswith(f"info: flight_delays 20130321T040000Z--20130322T040000Z: {answer}. ")
+        assert line.startswith(f"info: flight_delays 20130323T040000Z--20130324T040000Z: {answer}. ")
         assert f"Champion: {champion(world)}." in line
 
     def test_a_failure_sends_one_message(self, world: World, messages: Path) -> None:

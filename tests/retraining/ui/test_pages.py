@@ -215,7 +215,7 @@ def test_hostile_results_and_records_are_dead_text(viewer, served, publish, text
         found = get(viewer, address)
         assert not {"script", "img", "svg", "object", "embed", "link", "base"} & set(found.tags)
         assert found.tags.count("iframe") <= 1
-        assert found.tags.count("input") in (0, 2 * len(specs.names())), "a search for each model"
+        assert found.tags.count("input") in (0, 2, 2 * len(specs.names())), "a search for each model that is listed"
         assert not [name for name in found.attributes if name.startswith("on") or name == "style"]
         assert all(link.startswith(INSIDE) for link in found.links), found.links
 
