@@ -108,8 +108,9 @@ def test_navigation_names_the_list(watched):
 def test_list_is_searched_and_filtered_by_what_did_not_hold(watched):
     page = watched(NAV)
     listed = page.frame_locator("iframe")
-    listed.get_by_role("searchbox", name="Search").fill("8 february departed")
-    listed.get_by_role("button", name="Show").click()
+    own = listed.get_by_role("region", name="flight_delays")
+    own.get_by_role("searchbox", name="Search").fill("8 february departed")
+    own.get_by_role("button", name="Show").click()
     expect(listed.locator("tbody")).to_have_count(1)
     expect(listed.get_by_role("searchbox")).to_have_value("8 february departed")
     listed.get_by_role("searchbox").fill("")
@@ -124,7 +125,7 @@ def test_list_is_searched_and_filtered_by_what_did_not_hold(watched):
 def test_trends_lead_from_the_list_to_one_interval(watched):
     page = watched(NAV)
     listed = page.frame_locator("iframe")
-    listed.get_by_role("link", name="Trends").click()
+    listed.get_by_role("link", name="Trends of flight_delays").click()
     expect(listed.get_by_role("img", name="departed: mean must be between 0.9 and 1")).to_be_visible()
     listed.get_by_role("link", name="departed: mean must be between 0.9 and 1").click()
     expect(listed.get_by_role("heading", level=1)).to_have_text("departed: mean must be between 0.9 and 1")
@@ -153,7 +154,7 @@ def test_other_tasks_have_no_button(watched):
 
 
 def test_skip_link_passes_over_what_stands_above(watched):
-    page = watched("/retraining/data-docs")
+    page = watched("/retraining/data-docs?dag_id=retrain_flight_delays")
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the intervals")
     expect(skip).to_be_focused()

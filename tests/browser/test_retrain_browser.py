@@ -14,7 +14,7 @@ def test_the_dialog_can_be_sent_as_it_opens(chromium, site):
     page.goto(f"{site}/dags/{DAG_ID}")
     page.get_by_role("button", name="Trigger").first.click()
     send = page.get_by_test_id("trigger-dag-submit")
-    expect(page.locator("[name=element_reason]")).to_be_visible()
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
     expect(send).to_be_enabled()
     send.click()
     page.wait_for_url(f"**/dags/{DAG_ID}/runs/manual__2*")
