@@ -57,7 +57,7 @@ browser: setup  ## The pages in headless Chromium, which is installed if it is m
 		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core; }
 	@$(PY) -m pytest -m browser tests/browser $(ARGS)
 
-bench: setup  ## What the registry costs, next to plain boto3 on the same bytes in the same run
+bench: setup  ## What the registry and a validation cost, next to peers on the same bytes in the same run
 	@$(PY) -m bench
 
 check: setup  ## Lint, format and types

@@ -1,1 +1,1 @@
-"""Benchmarks: what the registry costs, next to plain boto3 on the same bytes in the same run."""
+"""Benchmarks: what the registry and a validation cost, next to peers on the same bytes in the same run."""

@@ -248,8 +248,9 @@ def _end(tests: subprocess.Popen[bytes], folder: Path) -> None:
             if process.environ().get("TMPDIR") == str(folder):
                 process.kill()
     tests.wait()
-    for work in folder.glob("*/work/*"):
-        end(work)
+    for nodes in folder.glob("*/work"):
+        for work in nodes.iterdir():
+            end(work)
 
 
 if __name__ == "__main__":
