@@ -1,30 +1,42 @@
 """What must hold of the store after everything was killed: nothing lost, nothing torn, nothing twice."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from include.retraining import collecting, keys, records, signing, verifying
 from include.retraining.findings import REMAINS
 from include.retraining.registry import Registry
 from include.retraining.spec import ModelSpec
-from include.retraining.store import Store
+from include.retraining.store import Store, Stored
 
 DAYS_LATER = timedelta(days=3)
 
 
-@dataclass(frozen=True)
 class Later:
-    """The same store, some days from now by its own clock: what a crash left is young no more."""
+    """The same store, some days from now: what lies there at this moment is that much older, what comes is young."""
 
-    store: Store
+    def __init__(self, store: Store) -> None:
+        self.store, self.now_old = store, {(one.key, one.modified_at) for one in _everything(store, "")}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
 
-    def now(self) -> datetime:
-        return self.store.now() + DAYS_LATER
+    def list(self, prefix: str) -> Iterator[Stored]:
+        return map(self._aged, self.store.list(prefix))
+
+    def leftovers(self, prefix: str) -> Iterator[Stored]:
+        return map(self._aged, self.store.leftovers(prefix))
+
+    def _aged(self, one: Stored) -> Stored:
+        is_old = (one.key, one.modified_at) in self.now_old
+        return replace(one, modified_at=one.modified_at - DAYS_LATER) if is_old else one
+
+
+def _everything(store: Store, prefix: str) -> Iterator[Stored]:
+    yield from store.list(prefix)
+    yield from store.leftovers(prefix)
 
 
 def later(registry: Registry) -> Registry:
