@@ -6,7 +6,7 @@ Great Expectations itself is imported only where a GX suite is built: every task
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,7 +162,8 @@ def for_labels(suite: Suite) -> Suite:
 def columns_of(kwargs: dict[str, Any]) -> list[str]:
     """Return the columns that an expectation's arguments name, in their order."""
     single = [kwargs[name] for name in ("column", "column_A", "column_B") if name in kwargs]
-    several = [column for name in ("column_list", "column_set") for column in kwargs.get(name) or ()]
+    lists = [kwargs[name] for name in ("column_list", "column_set") if isinstance(kwargs.get(name), list | tuple)]
+    several = [column for found in lists for column in found]
     return [str(column) for column in single + several]
 
 
@@ -236,16 +237,23 @@ def _expectation_mistakes(expectation: Any) -> Iterator[str]:
         return
     if unknown := sorted(set(expectation) - FIELDS):
         yield f"unknown fields {unknown}, expected some of {sorted(FIELDS)}."
-    if expectation.get("type") not in TYPES:
+    if not _is_one_of(expectation.get("type"), TYPES):
         yield f"unknown type {expectation.get('type')!r}, expected one that Great Expectations 1.24 runs on rows."
     if not isinstance(expectation.get("kwargs"), dict):
         yield f"kwargs: found {expectation.get('kwargs')!r:.80}, expected an object."
-    if expectation.get("severity", CRITICAL) not in SEVERITIES:
+    if not _is_one_of(expectation.get("severity", CRITICAL), SEVERITIES):
         yield f"severity: found {expectation['severity']!r}, expected one of {list(SEVERITIES)}."
+    yield from _meta_mistakes(expectation)
+
+
+def _meta_mistakes(expectation: dict[str, Any]) -> Iterator[str]:
     meta = expectation.get("meta") or {}
     if not isinstance(meta, dict) or meta.get("on", SNAPSHOT) not in (SNAPSHOT, LABELS):
         yield f"meta: found {meta!r:.80}, expected an object whose `on` is {SNAPSHOT!r} or {LABELS!r}."
         return
+    notes = expectation.get("notes") or meta.get("notes") or ""
+    if not isinstance(notes, str | list):
+        yield f"notes: found {notes!r:.80}, expected text, or a list of texts."
     if meta.get("relative_to") is not None or meta.get("tolerance") is not None:
         yield from _relative_mistakes(expectation, meta)
 
@@ -253,16 +261,20 @@ def _expectation_mistakes(expectation: Any) -> Iterator[str]:
 def _relative_mistakes(expectation: dict[str, Any], meta: dict[str, Any]) -> Iterator[str]:
     """Yield what is wrong with limits that earlier intervals give: a share around the median of their numbers."""
     tolerance, kwargs = meta.get("tolerance"), expectation.get("kwargs")
-    if meta.get("relative_to") not in RELATIVES:
+    if not _is_one_of(meta.get("relative_to"), RELATIVES):
         yield f"meta.relative_to: found {meta.get('relative_to')!r:.80}, expected one of {list(RELATIVES)}."
     if isinstance(tolerance, bool) or not (isinstance(tolerance, int | float) and 0 < tolerance <= 1):
         yield f"meta.tolerance: found {tolerance!r:.80}, expected a share of the median above 0 and at most 1."
-    if expectation.get("type") not in NUMBERED:
+    if not _is_one_of(expectation.get("type"), NUMBERED):
         known = ", ".join(sorted(NUMBERED))
         yield f"meta.relative_to: {expectation.get('type')} observes no single number, expected one of {known}."
     given = [name for name in ("min_value", "max_value") if isinstance(kwargs, dict) and kwargs.get(name) is not None]
     if given:
         yield f"kwargs: found {given} beside meta.relative_to, which takes its limits from earlier intervals. Keep one."
+
+
+def _is_one_of(value: Any, names: Container[str]) -> bool:
+    return isinstance(value, str) and value in names
 
 
 def _place(number: int, expectation: Any) -> str:

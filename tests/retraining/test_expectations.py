@@ -1,17 +1,22 @@
 """Suite files: read, checked with every mistake named, split, digested and turned into GX suites."""
 
+import contextlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include.retraining import expectations
 from include.retraining.errors import SpecError
 
 PROJECT = Path(__file__).parents[2]
 MODELS = PROJECT / "include" / "models"
+
+WORDS = ["type", "kwargs", "severity", "meta", "notes", "on", "relative_to", "tolerance", "column", "column_list", "id"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 
@@ -177,6 +182,33 @@ def test_malformed_files(tmp_path, text, message):
     with pytest.raises(SpecError, match=r"suite\.json") as caught:
         expectations.load(file)
     assert message in str(caught.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | st.sampled_from(["a", "info", "labels", "weekday"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+def is_suite_or_refused(content: object) -> None:
+    """Any other error than ours fails the test."""
+    with contextlib.suppress(SpecError):
+        assert expectations.parse(content, "suite.json").expectations
+
+
+@given(content=st.fixed_dictionaries({"name": JSON, "expectations": JSON | st.lists(JSON, max_size=3)}) | JSON)
+def test_whatever_json_a_file_holds_is_a_suite_or_named_mistakes(content):
+    is_suite_or_refused(content)
+
+
+@settings(max_examples=400)
+@given(field=st.sampled_from(WORDS), inside=st.sampled_from(["", "kwargs", "meta"]), value=JSON)
+def test_whatever_one_field_holds_is_a_suite_or_a_named_mistake(field, inside, value):
+    sound = not_null("a", meta={"on": "labels"})
+    place = sound[inside] if inside else sound
+    place[field] = value
+    is_suite_or_refused({"name": "flights", "expectations": [sound]})
 
 
 def test_missing_file(tmp_path):
