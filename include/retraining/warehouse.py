@@ -1,6 +1,7 @@
 """Door: a query becomes a frame, for one interval and as known at one moment."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from include.retraining.connections import Settings
 
 REFUSALS = ("authentication failed", 'role "', "permission denied", "access denied")
+REFUSED_VALUE = ("22", "23")
+"""Classes of PostgreSQL's error codes, data exception and integrity violation: these messages quote values."""
+QUOTED = re.compile(r'"[^"]*"')
 TIMEOUT_S = 10
 NUMBERS = {"integer", "floating", "decimal", "mixed-integer-float", "boolean"}
 """What servers return for a number: Postgres gives Decimal where SQLite gives float."""
@@ -150,7 +154,15 @@ def _failures(settings: "Settings", spec: ModelSpec) -> Iterator[None]:
             ) from None
         if _is_unreachable(error, words):
             raise Unavailable(f"Connection `{settings.name}` ({settings.host}) did not answer: {words}") from error
-        raise DataError(f"The query {spec.source.query.name} failed: {words}. Mend the query or the table.") from error
+        told = _without_values(error, words)
+        raise DataError(f"The query {spec.source.query.name} failed: {told}. Mend the query or the table.") from None
+
+
+def _without_values(error: SQLAlchemyError, words: str) -> str:
+    """Return what the server says; of a value that it refuses it quotes the value, which may be personal."""
+    if not str(getattr(getattr(error, "orig", None), "pgcode", "") or "").startswith(REFUSED_VALUE):
+        return words
+    return QUOTED.sub('"(hidden)"', words.partition("\n")[0])
 
 
 def _is_refusal(error: SQLAlchemyError, words: str) -> bool:

@@ -68,3 +68,16 @@ def test_a_column_that_is_not_there_is_named(postgres, tmp_path: Path) -> None:
 
 def test_the_connection_is_the_one_in_the_environment(postgres) -> None:
     assert json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])["conn_type"] == postgres.kind == "postgres"
+
+
+def test_a_value_that_the_server_refuses_is_not_quoted(postgres, tmp_path: Path) -> None:
+    """It may be a person's; the server quotes it in its message, and in a second line."""
+    query = tmp_path / "query.sql"
+    query.write_text(SPEC.source.query.read_text().replace("d.tailnum", "CAST(d.tailnum AS INTEGER) AS tailnum"))
+    wrong = replace(SPEC, source=replace(SPEC.source, query=query))
+    with pytest.raises(DataError) as refused:
+        warehouse.read(postgres, wrong, INTERVALS[0], INTERVALS[0].end)
+    assert str(refused.value) == (
+        'The query query.sql failed: invalid input syntax for type integer: "(hidden)". Mend the query or the table.'
+    )
+    assert refused.value.__cause__ is None
