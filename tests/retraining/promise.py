@@ -100,6 +100,8 @@ class Actor:
     head_before: int = 0
     records_before: frozenset[str] = frozenset()
     """What collections had told of before."""
+    standing: set[str] = field(default_factory=set)
+    """Versions that were registered when it began and have not been collected since."""
     go: threading.Event = field(default_factory=threading.Event)
     told: queue.Queue[Any] = field(default_factory=queue.Queue)
 
@@ -139,6 +141,7 @@ class World:
         self._note_deletions()  # what it had begun to collect it may never end
         actor.doing, actor.trouble, actor.calls, actor.is_dead = operation, trouble, 0, False
         actor.head_before, actor.records_before = self.head_on_disk(), self._collections()
+        actor.standing = set(self.manifests)
         thread = threading.Thread(target=lambda: actor.told.put(self._answer(actor, operation)), daemon=True)
         self._let(actor, thread.start)
 
@@ -221,9 +224,9 @@ class World:
         actor.doing = None
         if isinstance(told, PromotionConflict):
             self._judge_conflict(operation)
-        elif isinstance(told, ObjectMissing):  # collected before: it had been registered long ago
+        elif isinstance(told, ObjectMissing):  # it was not there yet, or any more, at some moment of the operation
             assert operation.kind in {"promote", "roll back"}, repr(told)
-            assert operation.version not in self.manifests, repr(told)
+            assert operation.version not in actor.standing, repr(told)
         elif type(told) is BadInput:
             standing = self.registry.standing(operation.base)
             assert operation.kind == "roll back", repr(told)
@@ -278,6 +281,8 @@ class World:
         for version in VERSIONS:
             if key == keys.version(MODEL, version, MANIFEST):
                 self.manifests.pop(version, None)
+                for actor in self.actors.values():
+                    actor.standing.discard(version)
 
     def head_on_disk(self) -> int:
         """Return how many entries lie there, by looking at the disk itself."""
