@@ -11,8 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from include.retraining.errors import SpecError
-from include.retraining.expectations import RECENT, WEEKDAY, Suite
-from include.retraining.windows import Interval
+from include.retraining.expectations import RECENT, SEASON, WEEKDAY, Suite
+from include.retraining.windows import Interval, Schedule
 
 PARAMETER = "$PARAMETER"
 """How Great Expectations itself writes an argument that is only known when it is judged."""
@@ -21,10 +21,19 @@ NEEDED = 3
 """Fewer earlier intervals than this say nothing about what is usual."""
 ANYTHING = {"min_value": -1e300}
 """The limit of what is only measured, so that later intervals have something to compare with."""
-MOST = {WEEKDAY: 8, RECENT: 28}
+MOST = {WEEKDAY: 8, RECENT: 28, SEASON: 10}
 SPREADS = 3 * 1.4826
 """So many standard deviations, told by the median absolute deviation, are usual whatever the tolerance says."""
-NAMES = {WEEKDAY: "the same weekday", RECENT: "recent intervals"}
+NAMES = {
+    WEEKDAY: "the same weekday",
+    RECENT: "recent intervals",
+    SEASON: "the same weekday at this time of earlier years",
+}
+YEAR = timedelta(weeks=52)
+"""A year that ends on the weekday it began on."""
+YEARS = 2
+AROUND = timedelta(days=17)
+"""Two weeks before and after; clocks that were put forward or back in between do not count."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ def _relative(
 ) -> Bound:
     """Put limits around the median of what earlier intervals showed, where the arguments leave them open."""
     kind = str(given["relative_to"])
-    alike = [one for one in past if kind == RECENT or is_same_weekday(one.interval, interval, timezone)]
+    alike = [one for one in past if _is_alike(one.interval, interval, kind, timezone)]
     name = identity(given)
     seen = [one.numbers[name] for one in alike if name in one.numbers][-MOST[kind] :]
     if len(seen) < NEEDED:
@@ -117,6 +126,32 @@ def _relative(
     limits = {"min_value": low, "max_value": high, **filled["kwargs"]}
     told = f"{given['tolerance']:.0%} around {middle:,.6g}, the median of {len(seen)} earlier of {NAMES[kind]}"
     return Bound(name, {**filled, "kwargs": limits}, usual=told)
+
+
+def _is_alike(one: Interval, interval: Interval, kind: str, timezone: str) -> bool:
+    """Return whether an earlier interval is one to compare with."""
+    if is_same_season(one, interval):
+        return kind == SEASON and is_same_weekday(one, interval, timezone)
+    return kind == RECENT or (kind == WEEKDAY and is_same_weekday(one, interval, timezone))
+
+
+def is_same_season(one: Interval, interval: Interval) -> bool:
+    """Return whether an interval lies within 17 days of this one's place in one of the two years before."""
+    return any(abs(interval.start - number * YEAR - one.start) <= AROUND for number in range(1, YEARS + 1))
+
+
+def of_the_season(schedule: Schedule, interval: Interval) -> list[Interval]:
+    """Return the intervals of a schedule to compare with for the time of the year, oldest first.
+
+    They lie up to two weeks around the interval's place in each of the two years before, on the same weekday and at
+    the same time of the day: at most ten.
+    """
+    found = [
+        one
+        for number in range(YEARS, 0, -1)
+        for one in schedule.between(interval.start - number * YEAR - AROUND, interval.start - number * YEAR + AROUND)
+    ]
+    return [one for one in found if is_same_weekday(one, interval, schedule.timezone)]
 
 
 def usual(seen: Sequence[float], tolerance: float) -> tuple[float, float, float]:

@@ -20,8 +20,8 @@ CRITICAL, WARNING, INFO = "critical", "warning", "info"
 SEVERITIES = (CRITICAL, WARNING, INFO)
 SNAPSHOT, LABELS = "snapshot", "labels"
 FIELDS = {"id", "type", "kwargs", "severity", "meta", "notes", "description"}
-RECENT, WEEKDAY = "recent", "weekday"
-RELATIVES = (RECENT, WEEKDAY)
+RECENT, WEEKDAY, SEASON = "recent", "weekday", "season"
+RELATIVES = (RECENT, WEEKDAY, SEASON)
 """What ``meta`` may compare with: the expectation's own numbers on all recent intervals, or on the same weekday."""
 
 # What Great Expectations 1.24 can judge on rows alone: no SQL-only type, none that needs a second table.

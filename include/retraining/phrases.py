@@ -201,7 +201,8 @@ def open_limit(expectation: dict[str, Any]) -> str:
     """Return what an expectation would ask for if there were enough earlier intervals to compare with."""
     if "relative_to" not in expectation:
         return visible(expectation["type"])
-    kind = {"weekday": "the same weekday's", "recent": "recent intervals'"}[expectation["relative_to"]]
+    kinds = {"weekday": "the same weekday's", "recent": "recent intervals'", "season": "this season's in earlier years"}
+    kind = kinds[expectation["relative_to"]]
     return f"within {expectation['tolerance']:.0%} of {kind} median"
 
 

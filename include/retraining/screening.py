@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.retraining import binding, default_expectations, expectations, holds, keys, signing, snapshots
+from include.retraining import binding, default_expectations, expectations, holds, inventory, keys, signing, snapshots
 from include.retraining.binding import Earlier
 from include.retraining.errors import ObjectMissing
-from include.retraining.expectations import LABELS, SNAPSHOT, Suite
+from include.retraining.expectations import LABELS, SEASON, SNAPSHOT, Suite
 from include.retraining.policies import PSEUDONYMISE
 from include.retraining.quarantine import Split
 from include.retraining.records import Inputs
@@ -98,8 +98,30 @@ def _results(registry: Registry, spec: ModelSpec, subjects: Sequence[Subject]) -
         stored = list(readers.map(lambda one: _stored(registry.store, one.key(spec.name)), subjects))
     found: list[Result] = []
     for subject, old in zip(subjects, stored, strict=True):
-        found.append(old or _validated(registry, spec, subject, _earlier(subject, subjects, found)))
+        found.append(old or _validated(registry, spec, subject, _past(registry.store, spec, subject, subjects, found)))
     return found
+
+
+def _past(
+    store: Store, spec: ModelSpec, subject: Subject, subjects: Sequence[Subject], found: Sequence[Result]
+) -> tuple[Earlier, ...]:
+    """Return what earlier intervals showed: those of the window, and of earlier years where the suite asks for them."""
+    recent = _earlier(subject, subjects, found)
+    if not any(one.get("relative_to") == SEASON for one in subject.suite.expectations):
+        return recent
+    wanted = binding.of_the_season(spec.timetable, subject.interval)
+    with ThreadPoolExecutor(snapshots.READERS) as readers:
+        years = readers.map(lambda interval: _shown(store, spec.name, interval), wanted)
+        return tuple(one for shown in years for one in shown) + recent
+
+
+def _shown(store: Store, model: str, interval: Interval) -> list[Earlier]:
+    """Return what the validations of an interval showed, as one: of what was asked twice the newest answer counts."""
+    listed = inventory.placed(model, store.list(keys.validations(model, interval)))
+    newest_last = sorted((stored for _, stored in listed), key=lambda one: one.modified_at)
+    results = [result for one in newest_last if (result := _stored(store, one.key)) and result["outcome"] != FAIL]
+    numbers = {name: number for one in results for name, number in binding.earlier(interval, one).numbers.items()}
+    return [Earlier(interval, numbers)] if numbers else []
 
 
 def _earlier(subject: Subject, subjects: Sequence[Subject], found: Sequence[Result]) -> tuple[Earlier, ...]:

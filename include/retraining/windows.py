@@ -1,5 +1,6 @@
 """Pure: as-of and schedule become intervals and windows. All half-open ``[start, end)``, all in UTC."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,12 @@ class Schedule:
                 found.append(Interval(previous, tick))
             previous = tick
         raise AssertionError("cron ticks never end")
+
+    def between(self, first: datetime, last: datetime) -> list[Interval]:
+        """Return every interval of the schedule that starts in ``[first, last]``, oldest first."""
+        ticks = itertools.pairwise(self.ticks_from(max(first, self.start)))
+        found = itertools.takewhile(lambda pair: pair[0] <= last, ticks)
+        return [Interval(start, end) for start, end in found if end > start]
 
 
 def _wall(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -10,7 +10,7 @@ from include.retraining import binding
 from include.retraining.binding import Earlier
 from include.retraining.errors import SpecError
 from include.retraining.expectations import Suite
-from include.retraining.windows import Interval
+from include.retraining.windows import Interval, Schedule
 from tests.retraining import toy
 
 COUNT = "expect_table_row_count_to_be_between"
@@ -111,6 +111,43 @@ class TestRelative:
         hours = [Interval(toy.START + place * hour, toy.START + (place + 1) * hour) for place in (0, 1, 24 * 7)]
         assert binding.is_same_weekday(hours[0], hours[2], "UTC")
         assert not binding.is_same_weekday(hours[0], hours[1], "UTC")
+
+    def test_a_season_is_the_same_weekday_around_the_same_place_in_earlier_years(self):
+        one = expectation(relative_to="season")
+        year = {364 + 7 * week: 100.0 for week in range(-4, 5)}
+        other_weekdays, last_weeks = {363: 7.0, 366: 7.0}, {707: 7.0, 714: 7.0, 721: 7.0}
+        found = bound(one, 728, history(one, year | other_weekdays | last_weeks))
+        assert found.expectation["kwargs"] == {"min_value": 70.0, "max_value": 130.0}
+        assert (
+            found.usual == "30% around 100, the median of 5 earlier of the same weekday at this time of earlier years"
+        )
+
+    def test_two_years_count_alike_and_a_first_year_is_not_judged(self):
+        one = expectation(relative_to="season")
+        years = {7 * week: 100.0 for week in range(3)} | {364 + 7 * week: 110.0 for week in range(-2, 3)}
+        assert "median of 8 earlier" in bound(one, 728, history(one, years)).usual
+        first = bound(one, 300, history(one, {7 * week: 100.0 for week in range(42)}))
+        assert first.obstacle.startswith("not judged: 0 earlier of the same weekday at this time of earlier years")
+
+    def test_what_lies_a_year_back_is_not_recent(self):
+        for kind in ("weekday", "recent"):
+            one = expectation(relative_to=kind)
+            found = bound(one, 728, history(one, {364: 7.0, 371: 7.0, 707: 100.0, 714: 100.0, 721: 100.0}))
+            assert found.expectation["kwargs"] == {"min_value": 70.0, "max_value": 130.0}
+
+    def test_intervals_of_the_season_come_from_the_schedule_whatever_the_clocks_do(self):
+        schedule = Schedule("0 0 * * *", NEW_YORK, datetime(2012, 3, 1, 5, tzinfo=UTC))
+        day = Interval(datetime(2014, 3, 14, 4, tzinfo=UTC), datetime(2014, 3, 15, 4, tzinfo=UTC))  # a Friday
+        found = [one.start.date().isoformat() for one in binding.of_the_season(schedule, day)]
+        earlier = ["2012-03-02", "2012-03-09", "2012-03-16", "2012-03-23", "2012-03-30"]
+        assert found == [*earlier, "2013-03-01", "2013-03-08", "2013-03-15", "2013-03-22", "2013-03-29"]
+
+    def test_hours_of_the_season_are_the_same_hour(self):
+        schedule = Schedule("0 * * * *", "UTC", datetime(2023, 1, 1, tzinfo=UTC))
+        hour = Interval(datetime(2024, 6, 5, 13, tzinfo=UTC), datetime(2024, 6, 5, 14, tzinfo=UTC))
+        found = binding.of_the_season(schedule, hour)
+        assert {(one.start.weekday(), one.start.hour) for one in found} == {(2, 13)}
+        assert len(found) == 5
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.floats(0.01, 1))

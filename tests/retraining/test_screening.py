@@ -190,3 +190,24 @@ def test_numbers_are_kept_for_trends_and_limits(desk):
     assert (found["number"], found["low"], found["high"]) == (0.0, None, 0.0)
     many = row(desk, screened(desk, days()), "expect_table_row_count_to_be_between")
     assert (many["number"], many["low"], many["high"]) == (60.0, None, None), "measured, not judged yet"
+
+
+def test_a_day_can_be_compared_with_the_same_season_of_the_year_before(desk, tmp_path, monkeypatch):
+    """Three weeks are validated; 52 weeks later half a delivery comes in a week of which no weekday is known yet."""
+    rows = {"type": "expect_table_row_count_to_be_between", "kwargs": {}, "severity": "warning"}
+    rows["meta"] = {"relative_to": "season", "tolerance": 0.3}
+    path = tmp_path / "season.json"
+    path.write_text(json.dumps({"name": "parcels", "expectations": [rows]}))
+    sizes = replace(SPEC.windows, training_intervals=30)
+    spec = toy.spec(suite=path, start=toy.START, windows=sizes, validation=replace(QUIET, volume=OFF))
+    first = row(desk, screened(desk, days(22), spec, "manual__1"), rows["type"])
+    assert first["observed"].startswith("not judged: 0 earlier of the same weekday at this time of earlier years")
+
+    monkeypatch.setattr(toy, "START", toy.START + 364 * toy.DAY)
+    frames = days(6)
+    frames[-1] = frames[-1].head(30)
+    section = screened(desk, frames, spec, "manual__2")
+    assert section["failed"] == ["warning: expect_table_row_count_to_be_between"]
+    found = row(desk, section, rows["type"])
+    assert (found["number"], found["low"], found["high"]) == (30.0, 42.0, 78.0)
+    assert "the median of 3 earlier of the same weekday at this time of earlier years" in found["limit"]
