@@ -240,7 +240,7 @@ def test_postgres_words_become_our_errors(parcels, words, error):
     """Its words, as a driver raises them; `make test-postgres` asks a real server."""
     with (
         pytest.raises(error, match=r"Connection `warehouse`|The query parcels.sql failed"),
-        warehouse._failures(parcels, toy.spec()),
+        warehouse._failures(parcels, "query parcels.sql"),
     ):
         raise sa.exc.OperationalError("SELECT 1", {}, Exception(words))
 
