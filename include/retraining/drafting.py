@@ -16,6 +16,8 @@ from include.retraining.sizing import DAILY, Sizes
 
 WIDTH = 120
 VOID = "void"
+SUITE = "_suite.json"
+"""How the name of a suite file ends, after the model's."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def _opening(draft: Draft) -> Iterator[str]:
     yield f"    owner={_text(draft.owner)},"
     yield f"    purpose={_text(f'Predict {_told(guess.label.source)} of each row of {_told(draft.table)}.')},"
     yield f"    source=SqlSource(connection={_text(draft.connection)}, query=HERE / {_text(f'{draft.name}.sql')}),"
-    yield f"    suite=HERE / {_text(f'{draft.name}_suite.json')},"
+    yield f"    suite=HERE / {_text(draft.name + SUITE)},"
     yield f"    schedule={_text(sizes.cron)},"
 
 

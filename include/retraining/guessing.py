@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from include.retraining import personal
 from include.retraining.errors import SpecError
 from include.retraining.labelling import MOST_CLASSES
 from include.retraining.looks import MOMENT, NUMBER, TEXT, Look
@@ -195,7 +196,7 @@ def _given_key(columns: Sequence[Look], asked: tuple[str, ...], doubled: Doubled
 
 
 def _key(columns: Sequence[Look], time: Look, line: Look | None, doubled: Doubled) -> tuple[tuple[Look, ...], str]:
-    able = [one for one in columns if one is not time and _names_rows(one)]
+    able = [one for one in columns if one is not time and _names_rows(one) and not personal.about(one)]
     single = [one for one in able if one.is_unique and _is_name(one) and not doubled((one.source,))]
     usual = [one for one in single if ENDS & set(one.words[-1:])] or single
     if len(usual) == 1:

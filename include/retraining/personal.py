@@ -16,7 +16,7 @@ WORDS = {
     "a network address": {"ip", "ipaddress", "mac"},
     "an official number": {"ssn", "passport", "iban", "license", "licence", "vat", "taxid", "insurance"},
     "a date of birth": {"birth", "dob", "birthday", "birthdate"},
-    "a secret": {"password", "token", "secret", "cookie", "session"},
+    "a secret": {"password", "secret", "cookie"},
 }
 """By what a column holds: words in its name."""
 PERSONS = {
@@ -31,7 +31,22 @@ FORMS = {
     "a telephone number": re.compile(r"(\+|00)\d[\d ()/-]{6,18}\d|\(?0\d{2,5}\)?[ /-]\d[\d -]{4,12}|\d{3}-\d{3}-\d{4}"),
     "an official number": re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}|\d{3}-\d{2}-\d{4}"),
 }
-IDENTIFIERS = {"id", "ids", "uuid", "guid", "key", "account", "user", "customer", "client", "device", "hash", "login"}
+IDENTIFIERS = {
+    "id",
+    "ids",
+    "uuid",
+    "guid",
+    "key",
+    "account",
+    "user",
+    "customer",
+    "client",
+    "device",
+    "hash",
+    "login",
+    "token",
+    "session",
+}
 
 
 def about(column: Look) -> str | None:

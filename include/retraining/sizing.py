@@ -9,6 +9,7 @@ import pandas as pd
 
 from include.retraining.errors import DataError, SpecError
 from include.retraining.labelling import MINIMUM_ROWS
+from include.retraining.learning import counted
 from include.retraining.policies import Windows
 from include.retraining.windows import Interval, Schedule
 
@@ -143,7 +144,7 @@ def _why(delay: timedelta | None, late: int, interval: str) -> str:
     if delay is not None:
         return "as asked"
     if late:
-        return f"the newest {late} intervals mostly have no label yet"
+        return f"the labels of the newest {counted(late, interval)} are mostly missing"
     return f"a guess: nothing tells when labels become known, so one {interval} is allowed for"
 
 

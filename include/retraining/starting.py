@@ -44,8 +44,8 @@ from include.retraining.windows import Interval
 SAMPLE_ROWS = 20_000
 LEARNED = 28
 """Four of each weekday."""
-LEARNED_ROWS = 500_000
-"""No more than these are in memory at a time, unless one interval has more."""
+FEWEST_LEARNED, LEARNED_ROWS = 7, 200_000
+"""Beyond so many intervals no more rows than these are held in memory."""
 TRIED = 3
 """So many newest intervals the suite is tried on."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -138,7 +138,7 @@ def start(request: Request, table: Table, now: datetime) -> Started:
 
 def _paths(request: Request) -> tuple[Path, Path, Path]:
     name, folder = request.name, request.folder
-    return folder / f"{name}.py", folder / f"{name}.sql", folder / f"{name}_suite.json"
+    return folder / f"{name}.py", folder / f"{name}.sql", folder / (name + drafting.SUITE)
 
 
 def _draft(request: Request, table: Table, now: datetime) -> tuple[Draft, int, int]:
@@ -182,7 +182,7 @@ def _staged(draft: Draft, folder: Path) -> ModelSpec:
     module = folder / f"{draft.name}.py"
     module.write_text(drafting.spec_file(draft), encoding="utf-8")
     module.with_suffix(".sql").write_text(drafting.query_file(draft), encoding="utf-8")
-    (folder / f"{draft.name}_suite.json").write_text(json.dumps({"name": draft.name, "expectations": []}))
+    (folder / (draft.name + drafting.SUITE)).write_text(json.dumps({"name": draft.name, "expectations": []}))
     found = importlib.util.spec_from_file_location(f"draft_of_{draft.name}", module)
     if found is None or found.loader is None:
         raise SpecError(f"{module} cannot be loaded.")
@@ -201,7 +201,7 @@ def _suite(spec: ModelSpec, settings: Settings, sizes: Sizes) -> dict[str, Any]:
     total = 0
     for interval in enough:
         total += counts[interval]
-        if snapshots and total > LEARNED_ROWS:
+        if len(snapshots) >= FEWEST_LEARNED and total > LEARNED_ROWS:
             break
         frame = _read(spec, settings, interval, sizes.end)
         snapshots.append((interval, frame[list(spec.stored)]))
