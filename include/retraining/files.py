@@ -63,7 +63,14 @@ def load(source: Path, target: Path) -> str:
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{source} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, pa.ArrowInvalid, gzip.BadGzipFile) as error:
+    except (
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        csv.Error,
+        pa.ArrowInvalid,
+        gzip.BadGzipFile,
+        EOFError,
+    ) as error:
         told = " ".join(str(error).split())
         raise DataError(f"{source} cannot be read as a table: {told}. Mend it, or save it as Parquet.") from None
     except (OSError, sqlite3.Error) as error:
@@ -130,8 +137,8 @@ def _write(frames: Iterator[pd.DataFrame], source: Path, connection: sqlite3.Con
     connection.execute("PRAGMA journal_mode = OFF")  # the file gets its name only when it is whole
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"PRAGMA application_id = {MARK}")
-    for frame in frames:
-        if not kinds and len(frame):
+    for frame in (one for one in frames if len(one)):
+        if not kinds:
             kinds = {name: _kind(frame[name], source) for name in frame.columns}
             line = _free("line", kinds)
             named = ", ".join(f"{_quoted(name)} {KINDS[kind.partition(' ')[0]]}" for name, kind in kinds.items())
@@ -141,7 +148,7 @@ def _write(frames: Iterator[pd.DataFrame], source: Path, connection: sqlite3.Con
         marks = ", ".join("?" * (len(kinds) + 1))
         connection.executemany(f"INSERT INTO {TABLE} VALUES ({marks})", zip(*columns, numbers, strict=True))
         count += len(frame)
-    if not count:
+    if not kinds:
         raise DataError(f"{source} has no rows. Give a file with rows.")
     for name, kind in kinds.items():
         if kind.startswith("moment"):

@@ -63,10 +63,10 @@ def guess(columns: Sequence[Look], asked: Asked, doubled: Doubled) -> Guess:
     """
     own = [one for one in columns if one.source != asked.line]
     time, why_time = _time(own, asked.time)
-    label, why_label = _label([one for one in own if one is not time], asked.label)
+    label, why_label = _label(own, asked.label)
     task, why_task = _task(label, asked.task)
     if asked.key:
-        key, why_key = _given_key(columns, asked.key, doubled)
+        key, why_key = _given_key(columns, asked.key, label, doubled)
     else:
         line = next((one for one in columns if one.source == asked.line), None)
         key, why_key = _key([one for one in own if one is not label], time, line, doubled)
@@ -117,18 +117,21 @@ def _time(columns: Sequence[Look], asked: str | None) -> tuple[Look, str]:
 def _label(columns: Sequence[Look], asked: str | None) -> tuple[Look, str]:
     if asked is not None:
         return named(columns, asked, "--label"), "as asked"
-    usual = [one for one in columns if one.name in LABELS and one.distinct > 1]
+    columns = [one for one in columns if one.kind in {NUMBER, TEXT} and one.distinct > 1]
+    usual = [one for one in columns if one.name in LABELS]
     if len(usual) == 1:
         return usual[0], "it is named so"
-    two = [one for one in columns if one.kind in {NUMBER, TEXT} and one.distinct == 2]
+    two = [one for one in columns if one.distinct == 2]
     flags = [one for one in two if set(one.values.dropna()) <= {0, 1} or _pair(one)]
     if len(flags) == 1 and not usual:
         return flags[0], "the only column of yes and no"
-    likely = usual or flags or [one for one in columns if one.kind in {NUMBER, TEXT} and one.distinct > 1]
+    likely = usual or flags or columns
     raise SpecError(f"Which column is to be predicted is not obvious. Say it with --label; candidates: {told(likely)}.")
 
 
 def _task(label: Look, asked: str | None) -> tuple[str, str]:
+    if label.kind not in {NUMBER, TEXT}:
+        raise SpecError(f"--label: {label.source!r} holds neither numbers nor texts. Give another.")
     values = sorted(label.values.dropna().unique().tolist())
     if len(values) < 2:
         raise SpecError(
@@ -188,8 +191,12 @@ def _pair(label: Look) -> str | None:
     return next((yes for yes, no in PAIRS.items() if words == {yes, no}), None)
 
 
-def _given_key(columns: Sequence[Look], asked: tuple[str, ...], doubled: Doubled) -> tuple[tuple[Look, ...], str]:
+def _given_key(
+    columns: Sequence[Look], asked: tuple[str, ...], label: Look, doubled: Doubled
+) -> tuple[tuple[Look, ...], str]:
     key = tuple(named(columns, name, "--key") for name in asked)
+    if label in key:
+        raise SpecError(f"--key: {label.source!r} is the label, which is not known yet when a row is. Leave it out.")
     if twice := doubled(tuple(one.source for one in key)):
         raise SpecError(f"--key: {twice:,} values of {told(key)} stand in more than one row. Add a column to --key.")
     return key, "as asked; no two rows have the same"

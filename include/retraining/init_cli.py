@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.retraining import connections
+from include.retraining import connections, specs
 from include.retraining.errors import ConnectionInvalid, DataError
 from include.retraining.policies import DROP, PSEUDONYMISE
 
@@ -56,7 +56,9 @@ def _request(asked: argparse.Namespace) -> "Request":
     key = tuple(name.strip() for name in asked.key.split(",") if name.strip()) if asked.key else ()
     delay = sizing.parse_delay(asked.delay) if asked.delay is not None else None
     options = guessing.Asked(asked.time, asked.label, key, asked.task)
-    return starting.Request(asked.name, asked.owner or _user(), options, asked.interval, delay, asked.force)
+    return starting.Request(
+        asked.name, asked.owner or _user(), options, specs.FOLDER, asked.interval, delay, asked.force
+    )
 
 
 def _from_file(asked: argparse.Namespace, request: "Request", source: Path) -> int:
@@ -76,7 +78,7 @@ def _from_file(asked: argparse.Namespace, request: "Request", source: Path) -> i
     name = found.draft.connection
     connection = json.dumps({"conn_type": "sqlite", "host": str(target)})
     if connections.remember(name, connection):
-        steps = [f"Connection `{name}` was added to {connections.env_file()}: start Airflow again, for it to be read."]
+        steps = [f"Connection `{name}` was added to {connections.env_file()}: restart Airflow, which reads it then."]
     else:
         steps = [f"In every Airflow process: export AIRFLOW_CONN_{name.upper()}={shlex.quote(connection)}"]
     return _tell(asked, found, steps)
@@ -86,7 +88,8 @@ def _table(asked: argparse.Namespace, settings: connections.Settings) -> "Table"
     from include.retraining import starting, warehouse
 
     if settings.kind not in {"sqlite", "postgres", "postgresql"}:
-        raise ConnectionInvalid(f"Connection `{settings.name}` is of type {settings.kind!r}, not sqlite or postgres.")
+        told = f"Connection `{settings.name}` is of type {settings.kind!r}, not sqlite or postgres."
+        raise ConnectionInvalid(f"{told} Give another with --from.")
     if asked.table is None:
         there = ", ".join(warehouse.tables(settings)) or "none"
         raise DataError(f"Which table of Connection `{settings.name}`? Say it with --table; it has {there}.")

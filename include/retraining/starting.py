@@ -27,7 +27,6 @@ from include.retraining import (
     proposing,
     roles,
     sizing,
-    specs,
     warehouse,
 )
 from include.retraining.connections import Settings
@@ -59,10 +58,10 @@ class Request:
     name: str
     owner: str
     asked: Asked
+    folder: Path
     interval: str | None = None
     delay: timedelta | None = None
     force: bool = False
-    folder: Path = specs.FOLDER
 
 
 @dataclass(frozen=True)
@@ -256,4 +255,5 @@ def _install(texts: dict[Path, str]) -> None:
         raise SpecError(f"Nothing was written: {error}. Mend the folder {next(iter(texts)).parent}.") from None
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            if part.is_file():
+                part.unlink()

@@ -29,8 +29,8 @@ def table() -> Iterator[str]:
     found.drop(columns=["year", "month", "day", "carrier"]).to_sql(TABLE, engine, index=False)
     yield TABLE
     with engine.begin() as connection:
-        connection.execute(sa.text(f'DROP TABLE "{TABLE}"'))
         connection.execute(sa.text("DROP SCHEMA IF EXISTS sales CASCADE"))
+        connection.execute(sa.text(f'DROP TABLE "{TABLE}"'))
 
 
 @pytest.fixture
