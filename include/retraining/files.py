@@ -77,6 +77,26 @@ def load(source: Path, target: Path) -> str:
         raise DataError(f"{source} cannot be loaded into {target}: {error}. Check the folder and its space.") from None
 
 
+def copy_of(source: Path) -> Path:
+    """Return the SQLite file beside a file that holds its rows."""
+    return source.with_name(f"{source.name}.sqlite")
+
+
+@contextlib.contextmanager
+def replacing(source: Path) -> Iterator[Path]:
+    """Yield a part that takes the place of a file's copy when all has gone well, and else is gone."""
+    target = copy_of(source)
+    if target.exists() and not is_ours(target):
+        raise DataError(f"{target} exists and was not made by init. Move it, or name the data file otherwise.")
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def is_ours(path: Path) -> bool:
     """Return whether a SQLite file was made by this room."""
     try:

@@ -21,9 +21,11 @@ def init(asked: argparse.Namespace) -> int:
     """Write spec, query and suite for a table of one's own, and say what was guessed and why."""
     from include.retraining import files, starting
 
-    request = _request(asked)
+    request, is_file = _request(asked), asked.table is None and files.is_file(asked.source)
+    if asked.rows:
+        return _load_again(asked, is_file=is_file)
     starting.check(request)
-    if asked.table is None and files.is_file(asked.source):
+    if is_file:
         return _from_file(asked, request, Path(asked.source).resolve())
     settings = connections.settings(asked.source)
     return _tell(asked, starting.start(request, _table(asked, settings), _now()), [])
@@ -47,6 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="from an interval's end until its labels are known: 36h, 1d",
     )
     add("--owner", help="who answers for the model; default: you")
+    add("--rows", action="store_true", help="only load a file that has grown again; no other file is touched")
     add("--force", action="store_true", help="replace the files of an earlier init")
 
 
@@ -65,23 +68,27 @@ def _from_file(asked: argparse.Namespace, request: "Request", source: Path) -> i
     """Load the file into a part that gets its name only when everything else has worked."""
     from include.retraining import files, starting
 
-    target = source.with_name(f"{source.name}.sqlite")
-    if target.exists() and not files.is_ours(target):
-        raise DataError(f"{target} exists and was not made by init. Move it, or name the data file otherwise.")
-    part = target.with_name(f"{target.name}.part")
-    part.unlink(missing_ok=True)
-    try:
+    with files.replacing(source) as part:
         found = starting.start(request, starting.of_file(request, source, part), _now())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
     name = found.draft.connection
-    connection = json.dumps({"conn_type": "sqlite", "host": str(target)})
+    connection = json.dumps({"conn_type": "sqlite", "host": str(files.copy_of(source))})
     if connections.remember(name, connection):
         steps = [f"Connection `{name}` was added to {connections.env_file()}: restart Airflow, which reads it then."]
     else:
         steps = [f"In every Airflow process: export AIRFLOW_CONN_{name.upper()}={shlex.quote(connection)}"]
     return _tell(asked, found, steps)
+
+
+def _load_again(asked: argparse.Namespace, *, is_file: bool) -> int:
+    from include.retraining import files
+
+    source = Path(asked.source).resolve()
+    if not is_file or not files.copy_of(source).exists():
+        raise DataError(f"--rows: {asked.source} is no file that init has loaded before. Leave --rows out.")
+    with files.replacing(source) as part:
+        files.load(source, part)
+    print(f"Loaded {source.name} again. If {asked.name}.py has an `end`, move it, so that runs see the new rows.")
+    return 0
 
 
 def _table(asked: argparse.Namespace, settings: connections.Settings) -> "Table":

@@ -2,6 +2,7 @@
 
 import gzip
 import sqlite3
+import tracemalloc
 from pathlib import Path
 
 import pandas as pd
@@ -126,6 +127,19 @@ def test_parquet_is_read_with_its_own_types(tmp_path):
     rows = connection.execute(f"SELECT * FROM {files.TABLE}").fetchall()
     connection.close()
     assert rows == [("2024-01-31 12:00:00.000000", 1.5, 1, "a", 1), (None, None, 0, None, 2)]
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "CHUNK_ROWS", 10_000)
+    peaks = []
+    for number, rows in enumerate([40_000, 160_000]):
+        source = tmp_path / f"{number}.csv"
+        source.write_text("at,n,word\n" + "2024-01-31,12345,some words\n" * rows)
+        tracemalloc.start()
+        files.load(source, tmp_path / f"{number}.sqlite")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):

@@ -154,6 +154,19 @@ def test_a_database_in_the_place_of_the_copy_is_left_alone(models, tmp_path, cap
     assert taken.read_bytes() == before
 
 
+def test_rows_of_a_file_that_has_grown_are_loaded_again_and_nothing_else(models, tmp_path, capsys):
+    assert init("--from", csv(tmp_path, orders(20))) == 0
+    before = {path: path.read_bytes() for path in models.iterdir()}
+    assert init("--from", csv(tmp_path, orders(25)), "--rows") == 0
+    assert "Loaded orders.csv again. If returns.py has an `end`, move it" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in models.iterdir()} == before
+    connection = sqlite3.connect(tmp_path / "orders.csv.sqlite")
+    assert connection.execute("SELECT count(*) FROM rows_of_file").fetchone() == (2500,)
+    connection.close()
+    assert init("--from", csv(tmp_path, orders(), "others.csv"), "--rows") == 1
+    assert "others.csv is no file that init has loaded before" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["", "Returns", "1st", "a-b", "a.b", "_x", "ü", "a" * 60])
 def test_a_name_becomes_part_of_ids_and_keys(models, tmp_path, capsys, name):
     assert cli.main(["init", name, "--from", str(tmp_path / "x.csv")]) == 1
