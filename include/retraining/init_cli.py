@@ -133,6 +133,9 @@ def _found(found: "Started") -> Iterator[str]:
     yield f"{draft.name}: {found.rows:,} rows of {draft.table}, {whole} from {start} to {end} UTC."
     if found.without_moment:
         yield f"{found.without_moment:,} rows have no moment: no run will ever see them."
+    outside = found.rows - found.without_moment - sum(rows for _, rows in draft.sizes.rows)
+    if outside:
+        yield f"{outside:,} rows lie before or after, or in an interval that is cut: no run will see them."
     yield "Taken (each can be said by its option):"
     for option, one in _reasons(found).items():
         yield f"  {option:<14}{one['taken']}  ({one['because']})"

@@ -6,8 +6,8 @@ from include.retraining.looks import NUMBER, TEXT, Look
 
 SHARE = 0.5
 """Of the values that must have a form before a column counts as having it."""
-MANY = 50
-"""Fewer different values than this single nobody out."""
+FEW, MANY = 12, 50
+"""So few different values are nobody's, whatever their column is called; so many may each be somebody's."""
 WORDS = {
     "an e-mail address": {"email", "mail", "emails"},
     "a telephone number": {"phone", "telephone", "tel", "mobile", "fax", "msisdn"},
@@ -51,9 +51,11 @@ IDENTIFIERS = {
 
 def about(column: Look) -> str | None:
     """Return which personal data a column seems to hold, such as ``an e-mail address``; None if none."""
-    if column.distinct < 2:
+    if column.distinct <= FEW:
         return None
-    named = next((what for what, words in WORDS.items() if words & set(column.words)), None)
+    # A number is what its name ends with: `phone` is one, `phone_calls` counts.
+    telling = set(column.words[-1:] if column.kind == NUMBER else column.words)
+    named = next((what for what, words in WORDS.items() if words & telling), None)
     if named:
         return named
     words = set(column.words)
@@ -67,7 +69,7 @@ def is_identifier(column: Look) -> bool:
     if column.kind not in {TEXT, NUMBER} or column.distinct <= MANY or (column.kind == NUMBER and not column.is_whole):
         return False
     is_code = column.kind == TEXT and not bool(column.values.dropna().str.contains(r"\s", regex=True).any())
-    return bool(IDENTIFIERS & set(column.words)) or (is_code and column.is_unique)
+    return bool(IDENTIFIERS & set(column.words[-1:])) or (is_code and column.is_unique)
 
 
 def _by_form(column: Look) -> str | None:

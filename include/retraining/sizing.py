@@ -20,6 +20,7 @@ ROWS = 2 * MINIMUM_ROWS
 """Fewer typical rows than this make an interval too small: some would have too few known labels to be used."""
 FEWEST = 9
 """Labelled intervals that a first version needs: six to train on, so that folds have a past, and three to judge by."""
+FAR, STRAY = pd.Timedelta(days=31), 0.01
 LATE = 0.75
 """An interval is taken as whole if its outermost rows lie in its first and last quarter."""
 
@@ -74,6 +75,7 @@ def size(hours: pd.DataFrame, interval: str | None, delay: timedelta | None) -> 
     if dated.empty:
         raise DataError("No row has a moment. Give another column with --time, or fill it.")
     tried = {}
+    dated = _together(dated)
     for name in [interval] if interval else [DAILY, WEEKLY, HOURLY]:
         tried[name] = found = _sized(dated, name, delay)
         if _fits(found):
@@ -85,6 +87,14 @@ def size(hours: pd.DataFrame, interval: str | None, delay: timedelta | None) -> 
         f"{dated['last'].max():%Y-%m-%d %H:%M}. {listed}. At least {FEWEST} labelled intervals of typically {ROWS} "
         f"rows are needed. Give more rows{', or another --interval' if interval else ''}."
     )
+
+
+def _together(hours: pd.DataFrame) -> pd.DataFrame:
+    """Return the hours without strays at either end: a hundredth of the rows at most, a month or more from the rest."""
+    parts = (hours["hour"].diff() > FAR).cumsum()
+    counts = hours.groupby(parts)["rows"].sum()
+    whole = counts.index[counts > STRAY * counts.sum()]
+    return hours[parts.between(whole.min(), whole.max())] if len(whole) else hours
 
 
 def _fits(found: Sizes) -> bool:

@@ -52,6 +52,15 @@ def test_intervals_that_are_cut_are_left_out():
     assert (found.start, found.end) == (datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 30, tzinfo=UTC))
 
 
+def test_a_few_rows_of_another_century_do_not_stretch_the_table():
+    table = hours(30)
+    strays = table.head(2).assign(rows=1)
+    for name in ("hour", "first", "last"):
+        strays[name] = [moment.replace(year=year) for moment, year in zip(strays[name], (1970, 2199), strict=True)]
+    found = size(pd.concat([strays.head(1), table, strays.tail(1)], ignore_index=True), None, None)
+    assert (found.interval, len(found.rows)) == ("day", 30)
+
+
 def test_dates_without_a_clock_fill_their_day():
     table = hours(30, per_hour=100, step=24)
     table["first"] = table["last"] = table["hour"]
