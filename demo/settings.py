@@ -91,7 +91,9 @@ def environment(
     port = free_port(_api_port(kept))
     s3 = s3_settings(kept)
     warehouse = {"conn_type": "sqlite", "host": str(where.warehouse), "extra": {"data_until": data_until}}
+    own = {name: value for name, value in kept.items() if name.startswith("AIRFLOW_CONN_")}  # such as `init` adds
     return {
+        **own,
         "AIRFLOW_CONN_WAREHOUSE": json.dumps(warehouse),
         "AIRFLOW_CONN_STORE": json.dumps(s3.connection()),
         "AIRFLOW_CONN_SIGNING": kept.get("AIRFLOW_CONN_SIGNING") or key_connection(*new_key("signing")),

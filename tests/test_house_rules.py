@@ -26,9 +26,9 @@ AIRFLOW = {"assets.py", "connections.py", "links.py", "metrics.py", "alerts.py",
 PURE = words(
     "windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors tables "
     "inventory retention findings relative limits learning proposing tried suite_diff binding default_expectations "
-    "derived treated judging ui/documents ui/trends ui/plots"
+    "derived treated judging looks personal guessing roles sizing dialects drafting ui/documents ui/trends ui/plots"
 )
-DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records"))
+DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records files"))
 CLIENTS = set(
     words("airflow boto3 botocore sqlalchemy psycopg2 sqlite3 fastapi requests urllib http socket subprocess")
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from include.retraining import connections, rollback, specs, suite_cli, tables
+from include.retraining import connections, init_cli, rollback, specs, suite_cli, tables
 from include.retraining.errors import RetrainingError
 from include.retraining.registry import Registry
 
@@ -204,6 +204,7 @@ COMMANDS: dict[str, Command] = {
     "reproduce": (reproduce, _of_version),
     "rollback": (roll_back, _of_rollback),
     "quarantine": (quarantine, _of_quarantine),
+    "init": (init_cli.init, init_cli.add_options),
     "suite": (suite_cli.suite, suite_cli.add_actions),
     "doctor": (doctor, _of_nothing),
 }

@@ -65,6 +65,20 @@ def load_env_file() -> None:
             os.environ.setdefault(name.strip(), value.strip())
 
 
+def remember(name: str, connection: str) -> bool:
+    """Add a Connection, as JSON, to the generated file in the place of an older one; False if there is no file."""
+    path, variable = env_file(), f"AIRFLOW_CONN_{name.upper()}"
+    if not path.is_file():
+        return False
+    kept = [line for line in path.read_text().splitlines() if line.partition("=")[0].strip() != variable]
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write("\n".join([*kept, f"{variable}={connection}", ""]))
+    part.replace(path)
+    return True
+
+
 def settings(name: str) -> Settings:
     """Return a Connection's plain settings.
 

@@ -50,8 +50,23 @@ def telltales(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.D
     """Return one row a feature: its name where it alone tells the label of every row, else nothing."""
     known = labels[labels["status"] == labelling.KNOWN].drop_duplicates(list(spec.key_columns))
     joined = rows.merge(known[[*spec.key_columns, spec.label]], on=list(spec.key_columns), how="inner")
-    named = set(_telling(joined, spec)) if _is_enough(joined[spec.label], spec.task) else set()
+    named = set(_telling(joined, spec))
     return pd.DataFrame({TELLTALE: [name if name in named else None for name in spec.features]}, dtype="str")
+
+
+def tells(values: pd.Series, labels: pd.Series, task: str, *, is_number: bool) -> bool:
+    """Return whether a column by itself tells the label of every row, where there are enough labels to say so.
+
+    Parameters
+    ----------
+    values, labels : Series, shape (n_rows,)
+        A feature, and known labels as they are stored.
+    task : str
+        Says what the labels are.
+    is_number : bool
+        Whether values have an order.
+    """
+    return _is_enough(labels, task) and max(_shares(values, labels, task, is_number)) >= TELLING
 
 
 def _is_enough(labels: pd.Series, task: str) -> bool:
@@ -64,7 +79,7 @@ def _telling(joined: pd.DataFrame, spec: ModelSpec) -> Iterator[str]:
     for name in spec.features:
         values, labels = joined[name], joined[spec.label]
         is_number = name in spec.numeric and pd.api.types.is_numeric_dtype(values)
-        if max(_shares(values, labels, spec.task, is_number)) >= TELLING:
+        if tells(values, labels, spec.task, is_number=is_number):
             yield name
 
 

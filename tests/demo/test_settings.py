@@ -37,6 +37,12 @@ def test_secrets_are_kept_and_the_moment_is_not(where):
     assert json.loads(second["AIRFLOW_CONN_WAREHOUSE"])["extra"] == {"data_until": "2013-02-26T05:00:00Z"}
 
 
+def test_connections_that_others_have_added_are_kept(where):
+    env = prepare(where, UNTIL)
+    write_env(where.env_file, {**env, "AIRFLOW_CONN_ORDERS_FILE": "{}"})
+    assert prepare(where, UNTIL)["AIRFLOW_CONN_ORDERS_FILE"] == "{}"
+
+
 def test_two_folders_share_no_secret(tmp_path):
     one, two = (prepare(layout(tmp_path / name), UNTIL) for name in ("one", "two"))
     secret = ["DEMO_ADMIN_PASSWORD", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"]

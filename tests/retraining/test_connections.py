@@ -132,3 +132,14 @@ def test_no_generated_file_is_no_reason_to_fail(monkeypatch, tmp_path):
     monkeypatch.setenv("RETRAINING_ENV_FILE", str(tmp_path / "none.env"))
     connections.load_env_file()
     assert connections.env_file() == tmp_path / "none.env"
+
+
+def test_a_connection_is_remembered_in_the_generated_file_and_no_other_line_changes(tmp_path, monkeypatch):
+    path = tmp_path / "airflow.env"
+    monkeypatch.setenv("RETRAINING_ENV_FILE", str(path))
+    assert not connections.remember("orders_file", "{}"), "nothing is made where there is no such file"
+    assert not path.exists()
+    path.write_text("# why\nAIRFLOW_CONN_STORE={}\nAIRFLOW_CONN_ORDERS_FILE={}\n")
+    assert connections.remember("orders_file", '{"conn_type": "sqlite"}')
+    assert path.read_text() == '# why\nAIRFLOW_CONN_STORE={}\nAIRFLOW_CONN_ORDERS_FILE={"conn_type": "sqlite"}\n'
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from include.retraining import connections, labelling, snapshots, warehouse
+from include.retraining import connections, dialects, labelling, snapshots, warehouse
 from include.retraining.errors import ConnectionInvalid, CredentialsError, DataError, Unavailable
 from include.retraining.spec import SqlSource, local_midnight
 from include.retraining.windows import Interval
@@ -240,7 +240,7 @@ def test_postgres_words_become_our_errors(parcels, words, error):
     """Its words, as a driver raises them; `make test-postgres` asks a real server."""
     with (
         pytest.raises(error, match=r"Connection `warehouse`|The query parcels.sql failed"),
-        warehouse._failures(parcels, toy.spec()),
+        warehouse._failures(parcels, "query parcels.sql"),
     ):
         raise sa.exc.OperationalError("SELECT 1", {}, Exception(words))
 
@@ -256,6 +256,68 @@ def test_another_kind_of_connection_is_refused(parcels):
 def test_a_replayed_warehouse_says_until_when_it_knows(parcels, extra, expected):
     found = warehouse.data_until(replace(parcels, extra=extra))
     assert found == (local_midnight(expected, ZONE) if expected else None)
+
+
+ODD = ["select", 'say "x"', "a:start", "100%", "Größe"]
+
+
+@pytest.fixture
+def odd(tmp_path) -> connections.Settings:
+    """Return the Connection of a warehouse whose one table has odd names."""
+    connection = sqlite3.connect(tmp_path / "odd.sqlite")
+    rows = pd.DataFrame({name: [f"{place:03d}" for place in range(100)] for name in ODD})
+    moments = pd.date_range("2024-01-01", periods=100, freq="10min").strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows.assign(at=[*moments[:-1], None], label=[1.0, None] * 50).to_sql("a b: c", connection, index=False)
+    connection.execute('CREATE VIEW "seen" AS SELECT * FROM "a b: c"')
+    connection.close()
+    return connections.Settings("odd", "sqlite", host=str(tmp_path / "odd.sqlite"))
+
+
+def test_tables_and_views_are_listed_and_columns_with_their_types(odd):
+    assert warehouse.tables(odd) == ["a b: c", "seen"]
+    assert warehouse.columns(odd, "a b: c") == {**dict.fromkeys([*ODD, "at"], "text"), "label": "real"}
+    with pytest.raises(
+        DataError, match=r"Connection `odd` has no table 'orders'; it has a b: c, seen\. Give --table\."
+    ):
+        warehouse.columns(odd, "orders")
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_quoted_names_reach_the_server_as_they_are(odd, name):
+    query = f"SELECT t.{warehouse.quoted(odd, name)} AS x FROM {warehouse.reference(odd, 'a b: c')} AS t"
+    with warehouse._engine(odd).connect() as connection:
+        assert len(connection.execute(sa.text(query)).fetchall()) == 100
+
+
+@pytest.mark.parametrize(("most", "expected"), [(1000, 100), (100, 100), (99, 50), (10, 10)])
+def test_a_sample_is_spread_over_all_rows(odd, most, expected):
+    count, found = warehouse.sample(odd, "a b: c", most)
+    assert (count, len(found)) == (100, expected)
+    assert list(found.columns) == [*ODD, "at", "label"]
+    assert found["select"].astype("int").max() >= 98
+
+
+def test_hours_count_rows_and_labels(odd):
+    spelling = dialects.spelled("sqlite", "t.at", "text", "2024-01-01T00:00:00Z")
+    found = warehouse.hours(odd, "a b: c", spelling, "label")
+    assert found["rows"].tolist() == [1, *[6] * 16, 3]
+    assert found["unlabelled"].tolist() == [1, *[3] * 16, 1]
+    assert found["hour"].isna().tolist() == [True, *[False] * 17]
+    assert found["last"].iloc[1] == pd.Timestamp("2024-01-01 00:50", tz="UTC")
+
+
+def test_keys_that_stand_twice_are_counted(odd):
+    assert warehouse.doubled(odd, "seen", ["label"]) == 2
+    assert warehouse.doubled(odd, "seen", ["select", "label"]) == 0
+
+
+def test_a_name_in_quotes_is_no_parameter(odd, tmp_path):
+    name = warehouse.quoted(odd, "a:start")
+    query = f"SELECT t.{name} AS parcel, t.at AS sent_at, 1 AS weight, 0 AS late FROM seen AS t WHERE t.at >= '2024'"
+    spec = asked(
+        tmp_path, query, numeric=("weight",), categorical=(), observed=(), slices=(), privacy={}, void_column=None
+    )
+    assert len(warehouse.read(odd, spec, toy.day(0), toy.day(1).end)) == 99
 
 
 @pytest.mark.parametrize(
