@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 ROWS = "rows"
 COLUMNS = "columns"
 """Where the engine keeps, among the arguments of a domain, to which columns it is pruned."""
+STATISTICS = {
+    "column.mean": "mean",
+    "column.median": "median",
+    "column.min": "min",
+    "column.max": "max",
+    "column.standard_deviation": "std",
+}
 Wanted = dict[str, Any]
 """The metrics that an expectation needs, by name."""
 Found = dict[Any, Any]
@@ -57,10 +64,11 @@ def resolve(graph: Any) -> Found:
 
 @cache
 def _engine_class() -> Any:
-    """Return GX's pandas engine with two metrics of its own, which look at a column once.
+    """Return GX's pandas engine with a few metrics of its own, which look at a column once.
 
     GX 1.24 asks every single value of a mean or a standard deviation whether it is a ``Decimal``: more than half of
-    the time of a validation. The numbers of a snapshot are float64. GX finds an engine's metrics by its class's name.
+    the time of a validation. The numbers of a snapshot are float64. It also copies a column to leave out what is
+    missing, which pandas does by itself. GX finds an engine's metrics by its class's name.
     """
     from great_expectations.execution_engine import PandasExecutionEngine
     from great_expectations.expectations.metrics import column_aggregate_metric_provider as aggregate
@@ -71,28 +79,28 @@ def _engine_class() -> Any:
         def get_compute_domain(self, domain_kwargs: Any, domain_type: Any, accessor_keys: Any = None) -> Any:
             data, compute, accessor = super().get_compute_domain(domain_kwargs, domain_type, accessor_keys)
             columns = _columns(accessor, data)
-            return (data[columns], {**compute, COLUMNS: columns}, accessor) if columns else (data, compute, accessor)
+            if not columns or columns == list(data.columns):
+                return data, compute, accessor
+            return data[columns], {**compute, COLUMNS: columns}, accessor
 
         def get_domain_records(self, domain_kwargs: Any) -> Any:
             named = {name: value for name, value in domain_kwargs.items() if name != COLUMNS}
             data = super().get_domain_records(named)
             return data[domain_kwargs[COLUMNS]] if COLUMNS in domain_kwargs else data
 
-    class _Mean(aggregate.ColumnAggregateMetricProvider):  # type: ignore[misc]
-        metric_name = "column.mean"
-
-        @aggregate.column_aggregate_value(engine=RowsEngine)  # type: ignore[untyped-decorator]
-        def _pandas(cls, column: Any, **_: Any) -> Any:  # noqa: N805 - GX calls it with the class
-            return column.mean()
-
-    class _StandardDeviation(aggregate.ColumnAggregateMetricProvider):  # type: ignore[misc]
-        metric_name = "column.standard_deviation"
-
-        @aggregate.column_aggregate_value(engine=RowsEngine)  # type: ignore[untyped-decorator]
-        def _pandas(cls, column: Any, **_: Any) -> Any:  # noqa: N805 - GX calls it with the class
-            return column.std()
-
+    for statistic, method in STATISTICS.items():
+        _register(aggregate, RowsEngine, statistic, method)
     return RowsEngine
+
+
+def _register(aggregate: Any, engine: Any, statistic: str, method: str) -> None:
+    """Make Great Expectations find a metric for an engine: pandas' own, which looks past missing values by itself."""
+
+    def of(cls: Any, column: Any, **_: Any) -> Any:
+        return getattr(column, method)()
+
+    value = aggregate.column_aggregate_value(engine=engine, filter_column_isnull=False)
+    type(f"_{method}", (aggregate.ColumnAggregateMetricProvider,), {"metric_name": statistic, "_pandas": value(of)})
 
 
 def _columns(accessor: Mapping[str, Any], data: "pd.DataFrame") -> list[str]:

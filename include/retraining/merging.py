@@ -72,9 +72,9 @@ def _told(metric: Any, rows: Parted) -> Any:
     """Return what the file says without a look at its rows, or None."""
     if metric.metric_name == "table.row_count":
         return None if metric.metric_domain_kwargs.get("row_condition") else len(rows)
-    types = [{"name": name, "type": kind} for name, kind in rows.none().dtypes.items()]
-    told = {"table.columns": rows.columns, "table.column_count": len(types), "table.column_types": types}
-    return told.get(metric.metric_name)
+    if metric.metric_name == "table.column_types":
+        return [{"name": name, "type": kind} for name, kind in rows.none().dtypes.items()]
+    return {"table.columns": rows.columns, "table.column_count": len(rows.columns)}.get(metric.metric_name)
 
 
 def _merged(rows: Parted, metrics: list[Any], engine: Any) -> Found:
@@ -83,12 +83,19 @@ def _merged(rows: Parted, metrics: list[Any], engine: Any) -> Found:
         return {}
     named = {name for one in metrics for name in columns_of(one.metric_domain_kwargs, rows.columns)}
     graph = gx_metrics.graph_of(engine, [one for one in metrics if one.metric_name not in SKETCHES])
-    parts = []
-    for part in rows.parts([name for name in rows.columns if name in named]):
-        gx_metrics.hand(engine, part)
-        here = gx_metrics.resolve(graph)
-        parts.append({one.id: here[one.id] for one in metrics if one.id in here} | _sketches(metrics, engine))
+    part_by_part = rows.parts([name for name in rows.columns if name in named])
+    parts = list(
+        map(lambda part: _of_part(part, metrics, graph, engine), part_by_part)
+    )  # a loop would hold the last part
     return dict(chain.from_iterable(_added(one, parts) for one in metrics))
+
+
+def _of_part(part: pd.DataFrame, metrics: list[Any], graph: Any, engine: Any) -> Found:
+    gx_metrics.hand(engine, part)
+    here = gx_metrics.resolve(graph)
+    found = {one.id: here[one.id] for one in metrics if one.id in here} | _sketches(metrics, engine)
+    gx_metrics.hand(engine, part.head(0))
+    return found
 
 
 def _sketches(metrics: list[Any], engine: Any) -> Found:

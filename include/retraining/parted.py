@@ -12,6 +12,8 @@ import pandas as pd
 
 Hashes = npt.NDArray[Any]
 COMPRESSION = "zstd"
+BUFFER_BYTES = 1 << 20
+"""How much of a column is read ahead: without it, all that a row group has of the column."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,23 @@ class Parted:
 
     def parts(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """Yield all rows in order, some columns of them, at most ``rows_at_once`` at a time; the index counts rows."""
-        start, known = 0, set(self.columns)
+        known = set(self.columns)
         wanted = None if columns is None else [name for name in columns if name in known]
-        for batch in self._file.iter_batches(self.rows_at_once, columns=wanted):
-            part = _frame(batch)
-            yield part.set_axis(pd.RangeIndex(start, start + len(part)))
-            start += len(part)
+        start = 0
+
+        def counted(batch: Any) -> pd.DataFrame:
+            nonlocal start
+            start += batch.num_rows
+            return _frame(batch).set_axis(pd.RangeIndex(start - batch.num_rows, start))
+
+        for group in range(self._file.num_row_groups):  # each by itself: Arrow keeps what it has read until the end
+            batches = self._file.iter_batches(self.rows_at_once, [group], wanted)
+            yield from map(counted, batches)  # a loop would hold the last part while the next is read
 
     def whole(self, columns: Sequence[str]) -> pd.DataFrame:
         """Return all rows of some columns, shape (n_rows, n_columns)."""
         known = set(self.columns)
-        return pd.read_parquet(self.path, columns=[name for name in columns if name in known])
+        return _frame(self._file.read([name for name in columns if name in known]))
 
     def none(self) -> pd.DataFrame:
         """Return a frame of all columns without a row."""
@@ -54,7 +62,7 @@ class Parted:
     def _file(self) -> Any:
         import pyarrow.parquet as pq
 
-        return pq.ParquetFile(self.path)
+        return pq.ParquetFile(self.path, buffer_size=BUFFER_BYTES)
 
 
 Rows = pd.DataFrame | Parted
@@ -120,5 +128,6 @@ def _frame(found: Any) -> pd.DataFrame:
     import pyarrow as pa
 
     table = pa.Table.from_batches([found]) if isinstance(found, pa.RecordBatch) else found
-    frame: pd.DataFrame = table.to_pandas()
+    del found
+    frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)
     return frame
