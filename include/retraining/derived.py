@@ -35,7 +35,8 @@ def new_rows(rows: Rows, before: Rows, spec: ModelSpec) -> pd.DataFrame:
     told = told or _telling_apart(rows, before, spec.features, spec)
     if not told:
         return pd.DataFrame({NEW_ROW: np.ones(len(rows))})
-    known = np.sort(_joined([_hashes(part) for part in parts_of(before, told)]))
+    known = _joined([_hashes(part) for part in parts_of(before, told)])
+    known.sort()
     found = [~is_among(_hashes(part), known) for part in parts_of(rows, told)]
     return pd.DataFrame({NEW_ROW: _joined(found).astype("float64")})
 
