@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo test bench test-postgres test-s3 test-faults test-chaos browser check fix docs lock env up down clean
+.PHONY: help setup demo test bench bench-large test-postgres test-s3 test-faults test-chaos browser check fix docs lock env up down clean
 
 # The first interpreter that runs, is 3.11 or newer and can make environments; a shim may exist and not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -59,6 +59,9 @@ browser: setup  ## The pages in headless Chromium, which is installed if it is m
 
 bench: setup  ## What the registry and a validation cost, next to peers on the same bytes in the same run
 	@$(PY) -m bench
+
+bench-large: setup  ## Validate snapshots of 10^6 to 5 x 10^7 rows by parts, and print time and memory (some minutes, 6 GB of disk)
+	@$(PY) -m bench.large
 
 check: setup  ## Lint, format and types
 	@.venv/bin/ruff check .

@@ -29,7 +29,7 @@ def report(folder: Path) -> None:
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
     for _ in range(ROUNDS):  # interleaved, so that a machine that slows down slows all of them
         for name in CONTENDERS:
-            rounds[name].append(_measured(name, path))
+            rounds[name].append(measured(name, path))
     found = {name: {one: _median(each, one) for one in each[0]} for name, each in rounds.items()}
     lines = [["contender", "imports s", "the rest s", "whole s", "peak MiB"]]
     lines += [[name, *_line(one)] for name, one in found.items()]
@@ -45,11 +45,14 @@ def report(folder: Path) -> None:
     table(f"Goals (the frame itself: {frame_mib:.0f} MiB)", goals)
 
 
-def rows(count: int) -> pd.DataFrame:
-    """Return rows with heavy tails, missing values and up to 5,000 categories."""
-    random = np.random.default_rng(0)
+def rows(count: int, start: int = 0) -> pd.DataFrame:
+    """Return rows with heavy tails, missing values and up to 5,000 categories; keys count from ``start``."""
+    random = np.random.default_rng(start)
     moments = pd.to_timedelta(np.sort(random.integers(0, 86_400_000_000, count)), unit="us")
-    columns: dict[str, object] = {"at": pd.Timestamp("2024-01-01", tz="UTC") + moments, "key": np.arange(count)}
+    columns: dict[str, object] = {
+        "at": pd.Timestamp("2024-01-01", tz="UTC") + moments,
+        "key": np.arange(start, start + count),
+    }
     for place, name in enumerate(NUMBERS):
         values = random.pareto(3, count) * 10 if place % 2 else random.normal(0, 1, count)
         columns[name] = np.where(random.random(count) < 0.03, np.nan, values) if place % 3 == 0 else values
@@ -58,7 +61,8 @@ def rows(count: int) -> pd.DataFrame:
     return pd.DataFrame(columns).astype(dict.fromkeys(LEVELS, "str"))
 
 
-def _measured(name: str, path: Path) -> dict[str, float]:
+def measured(name: str, path: Path) -> dict[str, float]:
+    """Return what one validation cost in a process of its own: CPU seconds, seconds, and MiB at the most."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "bench.contenders", name, str(path)],
         check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},

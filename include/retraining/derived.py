@@ -3,13 +3,16 @@
 Great Expectations judges one table at a time and no row against another table, so what needs two becomes a column.
 """
 
+import math
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from include.retraining import labelling
 from include.retraining.default_expectations import NEW_ROW, TELLTALE
+from include.retraining.parted import Hashes, Parted, Rows, is_among, parts_of
 from include.retraining.policies import MULTICLASS, REGRESSION
 from include.retraining.spec import ModelSpec
 
@@ -21,7 +24,7 @@ ROWS_PER_VALUE = 10
 """A category that names single rows tells each label without meaning anything."""
 
 
-def new_rows(rows: pd.DataFrame, before: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+def new_rows(rows: Rows, before: Rows, spec: ModelSpec) -> pd.DataFrame:
     """Return one column, shape (n_rows,): 1.0 where a row was not there the interval before, 0.0 where it was.
 
     A row is known by its keys and observed columns, which a query passes on as they are; only where there are none by
@@ -32,22 +35,46 @@ def new_rows(rows: pd.DataFrame, before: pd.DataFrame, spec: ModelSpec) -> pd.Da
     told = told or _telling_apart(rows, before, spec.features, spec)
     if not told:
         return pd.DataFrame({NEW_ROW: np.ones(len(rows))})
-    known = pd.util.hash_pandas_object(before[told].astype("str"), index=False)
-    found = pd.util.hash_pandas_object(rows[told].astype("str"), index=False)
-    return pd.DataFrame({NEW_ROW: (~found.isin(known)).astype("float64").to_numpy()})
+    known = _joined([_hashes(part) for part in parts_of(before, told)])
+    known.sort()
+    found = [~is_among(_hashes(part), known) for part in parts_of(rows, told)]
+    return pd.DataFrame({NEW_ROW: _joined(found).astype("float64")})
 
 
-def _telling_apart(rows: pd.DataFrame, before: pd.DataFrame, columns: Iterable[str], spec: ModelSpec) -> list[str]:
-    there = [name for name in columns if name in rows and name in before and name != spec.time_column]
-    return [name for name in there if _varies(rows[name])]
+def _hashes(part: pd.DataFrame) -> Hashes:
+    return pd.util.hash_pandas_object(part.astype("str"), index=False).to_numpy(dtype=np.uint64)
 
 
-def _varies(values: pd.Series) -> bool:
-    return bool(len(values)) and not (values.isna().all() or (values == values.iloc[0]).all())
+def _joined(arrays: list[Any]) -> Any:
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype=np.uint64)
 
 
-def telltales(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """Return one row a feature: its name where it alone tells the label of every row, else nothing."""
+def _telling_apart(rows: Rows, before: Rows, columns: Iterable[str], spec: ModelSpec) -> list[str]:
+    there = [name for name in columns if name in rows.columns and name in before.columns and name != spec.time_column]
+    return [name for name in there if _varies(part[name] for part in parts_of(rows, [name]))]
+
+
+def _varies(parts: Iterable["pd.Series[Any]"]) -> bool:
+    """Return whether a column holds two values, or one beside missing ones."""
+    missing, seen = False, set()
+    for part in parts:
+        missing = missing or bool(part.isna().any())
+        seen |= set(part.dropna().unique()[:2])
+        if len(seen) > 1 or (seen and missing):
+            return True
+    return False
+
+
+def telltales(rows: Rows, labels: Rows, spec: ModelSpec) -> pd.DataFrame:
+    """Return one row a feature: its name where it alone tells the label of every row, else nothing.
+
+    Of rows that are too many to be in memory at once it is looked for among evenly spread ones: what tells every label
+    tells theirs.
+    """
+    if isinstance(rows, Parted):
+        rows = _spread(rows)
+    if isinstance(labels, Parted):
+        labels = _labels_of(labels, rows[list(spec.key_columns)].drop_duplicates())
     known = labels[labels["status"] == labelling.KNOWN].drop_duplicates(list(spec.key_columns))
     joined = rows.merge(known[[*spec.key_columns, spec.label]], on=list(spec.key_columns), how="inner")
     named = set(_telling(joined, spec))
@@ -67,6 +94,15 @@ def tells(values: pd.Series, labels: pd.Series, task: str, *, is_number: bool) -
         Whether values have an order.
     """
     return _is_enough(labels, task) and max(_shares(values, labels, task, is_number)) >= TELLING
+
+
+def _spread(rows: Parted) -> pd.DataFrame:
+    step = math.ceil(len(rows) / rows.rows_at_once)
+    return pd.concat([part[part.index % step == 0] for part in rows.parts()], ignore_index=True)
+
+
+def _labels_of(labels: Parted, keys: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([part.merge(keys, on=list(keys.columns)) for part in labels.parts()], ignore_index=True)
 
 
 def _is_enough(labels: pd.Series, task: str) -> bool:

@@ -1,34 +1,28 @@
-"""Great Expectations judges rows here and nowhere else: expectations in, its own results as plain JSON out.
+"""Great Expectations judges rows here and nowhere else: expectations in, its own results as plain JSON out."""
 
-Its lower face is used, a ``Validator`` over an execution engine. The upper one, a data context and a batch, hashes the
-whole frame twice and draws progress bars (docs/decisions/0006-validation.md has the profile).
-"""
+from typing import Any
 
-import json
-from functools import cache
-from typing import TYPE_CHECKING, Any
-
+from include.retraining import gx_metrics, merging
 from include.retraining.expectations import Suite, to_gx
-
-if TYPE_CHECKING:
-    import pandas as pd
+from include.retraining.gx_metrics import Found
+from include.retraining.parted import Parted, Rows
 
 EXAMPLES = 20
 BRIEF = {"result_format": "BASIC", "partial_unexpected_count": EXAMPLES}
 """Enough for what holds: the observed value, or how many rows do not fit."""
-TELLING = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
-WHOLE = {"result_format": "COMPLETE"}
-ROWS = "rows"
+TELLING = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES, "return_unexpected_index_query": False}
+WHOLE = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
 Raw = dict[str, Any]
 """A result of Great Expectations as plain JSON."""
 
 
-def judge(frame: "pd.DataFrame", suite: Suite) -> list[Raw]:
+def judge(rows: Rows, suite: Suite) -> list[Raw]:
     """Return Great Expectations' results, one per expectation and in the suite's order.
 
     Parameters
     ----------
-    frame : DataFrame
+    rows : DataFrame or Parted
+        What is found does not depend on which.
     suite : Suite
         All of its limits are known: nothing is relative to earlier intervals any more.
 
@@ -37,39 +31,73 @@ def judge(frame: "pd.DataFrame", suite: Suite) -> list[Raw]:
     SpecError
         Great Expectations refuses arguments; the message names every refused expectation.
     """
-    configurations = [one.configuration for one in to_gx(suite).expectations]
-    found = _judged(frame, configurations, BRIEF)
-    broken = [place for place, raw in enumerate(found) if not raw["success"]]
-    told = _judged(frame, [configurations[place] for place in broken], TELLING)
-    for place, raw in zip(broken, told, strict=True):
-        found[place] = raw
-    return found
+    return _judged(rows, suite, BRIEF)
 
 
-def unexpected_rows(frame: "pd.DataFrame", suite: Suite) -> list[list[int]]:
+def unexpected_rows(rows: Rows, suite: Suite) -> list[list[int]]:
     """Return, for each expectation on single rows, which rows by position do not hold."""
-    configurations = [one.configuration for one in to_gx(suite).expectations]
-    found = _judged(frame.reset_index(drop=True), configurations, WHOLE)
+    counted = rows if isinstance(rows, Parted) else rows.reset_index(drop=True)
+    found = _judged(counted, suite, WHOLE)
     return [[int(place) for place in raw["result"].get("unexpected_index_list") or []] for raw in found]
 
 
-def _judged(frame: "pd.DataFrame", configurations: list[Any], form: dict[str, Any]) -> list[Raw]:
-    """Judge all at once, which shares work, or one by one where something breaks beyond GX's own care."""
-    if not configurations:
-        return []
-    validator = _validator(frame)
+def _judged(rows: Rows, suite: Suite, form: dict[str, Any]) -> list[Raw]:
+    """Judge all at once, which shares work, and one by one what breaks beyond GX's own care."""
+    asked = to_gx(suite).expectations
+    engine = gx_metrics.engine_of(rows.none() if isinstance(rows, Parted) else rows)
+    wanted = [_wanted(one, engine, form) for one in asked]
+    metrics = [metric for each in wanted for metric in each.values()]
+    found = _measured(rows, metrics, engine)
+    return [_raw(one, engine, found, form) or _alone(rows, one) for one in asked]
+
+
+def _measured(rows: Rows, metrics: list[Any], engine: Any) -> Found:
     try:
-        together = _results(validator, configurations, form)
+        if isinstance(rows, Parted):
+            return merging.measured(rows, metrics, engine)
+        return gx_metrics.resolve(gx_metrics.graph_of(engine, metrics))
     except Exception:  # said again, and then told, by the expectation that raises it
-        return [_judged_alone(validator, one, form) for one in configurations]
-    found = {_identity(one["expectation_config"]): one for one in together}  # GX has an order of its own
-    wanted = [(_identity(one.to_json_dict()), one) for one in configurations]
-    return [found.get(identity) or _judged_alone(validator, one, form) for identity, one in wanted]
+        return {}
 
 
-def _judged_alone(validator: Any, configuration: Any, form: dict[str, Any]) -> Raw:
+def _wanted(expectation: Any, engine: Any, form: dict[str, Any]) -> gx_metrics.Wanted:
     try:
-        return _results(validator, [configuration], form)[0]
+        return gx_metrics.wanted(expectation, engine, form)
+    except Exception:  # the same
+        return {}
+
+
+def _raw(expectation: Any, engine: Any, found: Found, form: dict[str, Any]) -> Raw | None:
+    """Return what Great Expectations makes of metrics: in brief if it holds, else with the commonest values."""
+    try:
+        raw = _result(expectation, engine, found, form)
+        if raw["success"] or form is not BRIEF:
+            return raw
+        brief, telling = (gx_metrics.wanted(expectation, engine, one) for one in (BRIEF, TELLING))
+        known = {one.id: found[brief[name].id] if name in brief else None for name, one in telling.items()}
+        return _result(expectation, engine, known, TELLING)
+    except Exception:  # the same
+        return None
+
+
+def _result(expectation: Any, engine: Any, found: Found, form: dict[str, Any]) -> Raw:
+    asked = {"result_format": dict(form)}
+    result = expectation.metrics_validate(metrics=found, execution_engine=engine, runtime_configuration=asked)
+    return dict(result.to_json_dict())
+
+
+def _alone(rows: Rows, expectation: Any) -> Raw:
+    """Judge one expectation as Great Expectations does by itself, with its own words for what it raises."""
+    from great_expectations.validator.validator import Validator
+
+    configuration = expectation.configuration
+    if isinstance(rows, Parted):
+        rows = rows.whole(merging.columns_of(configuration.kwargs, rows.columns))
+    try:
+        validator = Validator(execution_engine=gx_metrics.engine_of(rows))
+        validator.metrics_calculator.show_progress_bars = False
+        (found,) = validator.graph_validate([configuration], runtime_configuration={"result_format": TELLING})
+        return dict(found.to_json_dict())
     except Exception as error:  # whatever it is, an expectation that cannot be judged does not hold
         message = f"{type(error).__name__}: {error}"
         return {
@@ -78,56 +106,3 @@ def _judged_alone(validator: Any, configuration: Any, form: dict[str, Any]) -> R
             "result": {},
             "exception_info": {"raised_exception": True, "exception_message": message},
         }
-
-
-def _results(validator: Any, configurations: list[Any], form: dict[str, Any]) -> list[Raw]:
-    found = validator.graph_validate(configurations=configurations, runtime_configuration={"result_format": form})
-    return [one.to_json_dict() for one in found]
-
-
-def _identity(config: dict[str, Any]) -> str:
-    kwargs = {name: value for name, value in config["kwargs"].items() if name != "batch_id"}
-    return json.dumps([config["type"], kwargs, config["severity"], config.get("notes")], sort_keys=True)
-
-
-def _validator(frame: "pd.DataFrame") -> Any:
-    from great_expectations.validator.validator import Validator
-
-    engine = _engine_class()()
-    engine.load_batch_data(ROWS, frame)
-    validator = Validator(execution_engine=engine)
-    validator.metrics_calculator.show_progress_bars = False
-    return validator
-
-
-@cache
-def _engine_class() -> Any:
-    """Return GX's pandas engine with two metrics of its own, which look at a column once.
-
-    GX 1.24 asks every single value of a mean or a standard deviation whether it is a ``Decimal``: more than half of
-    the time of a validation. The numbers of a snapshot are float64. GX finds an engine's metrics by its class's name.
-    """
-    from great_expectations.execution_engine import PandasExecutionEngine
-    from great_expectations.expectations.metrics.column_aggregate_metric_provider import (
-        ColumnAggregateMetricProvider,
-        column_aggregate_value,
-    )
-
-    class RowsEngine(PandasExecutionEngine):  # type: ignore[misc]
-        """The pandas engine under a name of our own."""
-
-    class _Mean(ColumnAggregateMetricProvider):  # type: ignore[misc]
-        metric_name = "column.mean"
-
-        @column_aggregate_value(engine=RowsEngine)  # type: ignore[untyped-decorator]
-        def _pandas(cls, column: Any, **_: Any) -> Any:  # noqa: N805 - GX calls it with the class
-            return column.mean()
-
-    class _StandardDeviation(ColumnAggregateMetricProvider):  # type: ignore[misc]
-        metric_name = "column.standard_deviation"
-
-        @column_aggregate_value(engine=RowsEngine)  # type: ignore[untyped-decorator]
-        def _pandas(cls, column: Any, **_: Any) -> Any:  # noqa: N805 - GX calls it with the class
-            return column.std()
-
-    return RowsEngine

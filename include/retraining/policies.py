@@ -72,6 +72,8 @@ class ValidationPolicy:
     quarantine_ratio: float = 0.01
     """Up to this share of rows that break critical expectations on single rows is set aside and the run goes on with
     the rest; 0: any such row blocks the run."""
+    rows_at_once: int = 2**18
+    """Snapshots of more rows are validated from a file, so many rows in memory at once. What is found is the same."""
 
 
 @dataclass(frozen=True)
@@ -149,5 +151,7 @@ def validation_mistakes(policy: ValidationPolicy) -> Iterator[str]:
         yield f"validation.fresh_percent: found {policy.fresh_percent}, expected 25, 50 or 75."
     if not 0 <= policy.quarantine_ratio < 1:
         yield f"validation.quarantine_ratio: found {policy.quarantine_ratio}, expected a share from 0 to below 1."
+    if policy.rows_at_once < 1:
+        yield f"validation.rows_at_once: found {policy.rows_at_once}, expected a number of rows, at least 1."
     if not 0 < policy.volume_tolerance <= 1:
         yield f"validation.volume_tolerance: found {policy.volume_tolerance}, expected a share above 0, at most 1."

@@ -10,6 +10,7 @@ from include.retraining import binding, default_expectations, expectations, hold
 from include.retraining.binding import Earlier
 from include.retraining.errors import ObjectMissing
 from include.retraining.expectations import LABELS, SEASON, SNAPSHOT, Suite
+from include.retraining.parted import Rows
 from include.retraining.policies import PSEUDONYMISE
 from include.retraining.quarantine import Split
 from include.retraining.records import Inputs
@@ -180,21 +181,21 @@ def _validated(registry: Registry, spec: ModelSpec, subject: Subject, earlier: t
         earlier,
         spec.validation.quarantine_ratio,
     )
-    rows = snapshots.read(registry.store, frozen)
-    found = validate(rows, subject.suite, about, _derived(registry.store, spec, subject, rows))
-    with holds.hold(registry.store, spec.name, f"publish {subject.key(spec.name)}"):
-        return _published(registry, spec, subject, found)
+    with snapshots.opened(registry.store, frozen, spec.validation.rows_at_once) as rows:
+        found = validate(rows, subject.suite, about, _derived(registry.store, spec, subject, rows))
+        with holds.hold(registry.store, spec.name, f"publish {subject.key(spec.name)}"):
+            return _published(registry, spec, subject, found)
 
 
-def _derived(store: Store, spec: ModelSpec, subject: Subject, rows: "pd.DataFrame") -> "pd.DataFrame | None":
+def _derived(store: Store, spec: ModelSpec, subject: Subject, rows: Rows) -> "pd.DataFrame | None":
     from include.retraining import derived
 
     if subject.beside is None:
         return None
-    beside = snapshots.read(store, subject.beside)
-    if subject.suite.on == LABELS:
-        return derived.telltales(beside, rows, spec)
-    return derived.new_rows(rows, beside, spec)
+    with snapshots.opened(store, subject.beside, spec.validation.rows_at_once) as beside:
+        if subject.suite.on == LABELS:
+            return derived.telltales(beside, rows, spec)
+        return derived.new_rows(rows, beside, spec)
 
 
 def _published(registry: Registry, spec: ModelSpec, subject: Subject, found: Validation) -> Result:

@@ -1,18 +1,21 @@
 """Snapshots and labels: frozen as Parquet with a signed manifest, found again by what was known when."""
 
+import contextlib
 import io
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import pandas as pd
 
-from include.retraining import inventory, keys, labelling, signing
+from include.retraining import fetching, inventory, keys, labelling, signing
 from include.retraining import store as stores
 from include.retraining.errors import IntegrityError
+from include.retraining.parted import Parted, Rows, parts_of
 from include.retraining.signing import Keyring
 from include.retraining.spec import ModelSpec
-from include.retraining.store import Store
+from include.retraining.store import Payload, Store
 from include.retraining.windows import Interval
 
 FORMAT_VERSION = 1
@@ -66,14 +69,17 @@ def freeze_labels(
     return _freeze(store, keyring, Frozen(key, digest, *counts, sequence), data)
 
 
-def freeze_rest(store: Store, keyring: Keyring, spec: ModelSpec, whole: Frozen, rest: pd.DataFrame) -> Frozen:
+def freeze_rest(store: Store, keyring: Keyring, spec: ModelSpec, whole: Frozen, rest: Rows) -> Frozen:
     """Store what is left of a snapshot or of labels after validation has set rows aside, beside the whole."""
-    data, interval = _parquet(rest), keys.interval_of(spec.name, whole.key)
-    digest, as_of, is_labels = signing.sha256(data), keys.parse_stamp(whole.as_of), whole.known is not None
+    data: Payload = rest.path if isinstance(rest, Parted) else _parquet(rest)
+    size_bytes = len(data) if isinstance(data, bytes) else data.stat().st_size
+    interval, digest = keys.interval_of(spec.name, whole.key), stores.digest_of(data)
+    as_of, is_labels = keys.parse_stamp(whole.as_of), whole.known is not None
     key = (keys.label_rows if is_labels else keys.snapshot_rows)(spec.name, interval, as_of, digest)
-    found = Frozen(key, digest, len(data), len(rest), whole.as_of, sequence=whole.sequence, rest_of=whole.sha256)
+    found = Frozen(key, digest, size_bytes, len(rest), whole.as_of, sequence=whole.sequence, rest_of=whole.sha256)
     if is_labels:
-        found = replace(found, completeness=labelling.completeness(rest), known=labelling.known(rest))
+        statuses = pd.concat(parts_of(rest, ["status"]))
+        found = replace(found, completeness=labelling.completeness(statuses), known=labelling.known(statuses))
     return _freeze(store, keyring, found, data)
 
 
@@ -97,6 +103,22 @@ def read(store: Store, frozen: Frozen) -> pd.DataFrame:
     return stores.read(store, frozen.key, lambda data: _rows(frozen, data), frozen.size_bytes)
 
 
+@contextlib.contextmanager
+def opened(store: Store, frozen: Frozen, rows_at_once: int) -> Iterator[Rows]:
+    """Give the rows after checking their hash: a frame, or from a private file if there are more than may be at once.
+
+    Raises
+    ------
+    IntegrityError
+        They are not what was frozen; the message names the object.
+    """
+    if frozen.rows <= rows_at_once:
+        yield read(store, frozen)
+        return
+    with fetching.copied(store, frozen.key, asdict(frozen)) as path:
+        yield _parted(frozen, Parted(path, rows_at_once))
+
+
 def read_many(store: Store, frozen: list[Frozen]) -> list[pd.DataFrame]:
     """Return the rows of several objects, in order."""
     with ThreadPoolExecutor(READERS) as readers:
@@ -105,13 +127,25 @@ def read_many(store: Store, frozen: list[Frozen]) -> list[pd.DataFrame]:
 
 def _rows(frozen: Frozen, data: bytes) -> pd.DataFrame:
     signing.check_bytes((signing.sha256(data), len(data)), asdict(frozen), frozen.key)
-    try:
+    with _parquet_of(frozen):
         return pd.read_parquet(io.BytesIO(data))
+
+
+def _parted(frozen: Frozen, rows: Parted) -> Parted:
+    with _parquet_of(frozen):
+        len(rows)
+    return rows
+
+
+@contextlib.contextmanager
+def _parquet_of(frozen: Frozen) -> Iterator[None]:
+    try:
+        yield
     except (ValueError, OSError) as error:
         raise IntegrityError(f"{frozen.key} is not Parquet: {error}. Restore the original.", "format") from None
 
 
-def _freeze(store: Store, keyring: Keyring, frozen: Frozen, data: bytes) -> Frozen:
+def _freeze(store: Store, keyring: Keyring, frozen: Frozen, data: Payload) -> Frozen:
     manifest = signing.sign({"format_version": FORMAT_VERSION, **asdict(frozen)}, keyring, FROZEN)
     for key, content in ((frozen.key, data), (keys.rows_manifest(frozen.key), signing.canonical(manifest))):
         if not store.put_if_absent(key, content):

@@ -97,7 +97,8 @@ def _try_half(store: Store, spec: ModelSpec, suite: Suite, stored: Stored) -> li
     masked = frozenset(name for name, rule in spec.privacy.items() if rule == PSEUDONYMISE)
     for interval, frozen in stored if suite.expectations else ():
         about = About(spec.name, interval, frozen.sha256, masked, spec.timezone, tuple(past))
-        result = validate(snapshots.read(store, frozen), suite, about).result
+        with snapshots.opened(store, frozen, spec.validation.rows_at_once) as rows:
+            result = validate(rows, suite, about).result
         for place, row in enumerate(result["expectations"]):
             found[place].append(Outcome(interval, row))
         past.append(binding.earlier(interval, result))

@@ -7,6 +7,7 @@ from include.retraining import binding, phrases, quarantine
 from include.retraining.binding import Bound, Earlier
 from include.retraining.expectations import CRITICAL, WARNING, Suite, columns_of
 from include.retraining.gx_engine import EXAMPLES, Raw, judge
+from include.retraining.parted import Rows
 from include.retraining.windows import Interval
 
 if TYPE_CHECKING:
@@ -73,13 +74,13 @@ class Validation:
         return data_docs.page(self.result, self.found)
 
 
-def validate(frame: "pd.DataFrame", suite: Suite, about: About, derived: "pd.DataFrame | None" = None) -> Validation:
+def validate(whole: Rows, suite: Suite, about: About, derived: "pd.DataFrame | None" = None) -> Validation:
     """Run every expectation of a suite on rows.
 
     Parameters
     ----------
-    frame : DataFrame
-        The snapshot, or the labels.
+    whole : DataFrame or Parted
+        The snapshot, or the labels. What is found does not depend on how much of it is in memory at once.
     suite : Suite
         The half of the suite that belongs to it.
     about : About
@@ -99,21 +100,21 @@ def validate(frame: "pd.DataFrame", suite: Suite, about: About, derived: "pd.Dat
         Great Expectations refuses an expectation's arguments.
     """
     bounds = binding.bind(suite, about.interval, about.timezone, about.earlier)
-    found, rows = _judged(frame, derived, bounds, suite, about)
+    found, rows = _judged(whole, derived, bounds, suite, about)
     ratio = about.quarantine_ratio
-    split = quarantine.split(frame, _on_rows(suite, bounds), _rows_of(bounds, rows), ratio) if ratio else None
+    split = quarantine.split(whole, _on_rows(suite, bounds), _rows_of(bounds, rows), ratio) if ratio else None
     if split is not None:
         again, rows_again = _judged(split.kept, derived, bounds, suite, about)
         if _outcome(rows_again) != FAIL:
-            return Validation(_result(rows_again, split.kept, suite, about, split), again, split)
-    return Validation(_result(rows, frame, suite, about), found)
+            return Validation(_result(rows_again, len(split.kept), suite, about, split), again, split)
+    return Validation(_result(rows, len(whole), suite, about), found)
 
 
 def _judged(
-    frame: "pd.DataFrame", derived: "pd.DataFrame | None", bounds: list[Bound], suite: Suite, about: About
+    whole: Rows, derived: "pd.DataFrame | None", bounds: list[Bound], suite: Suite, about: About
 ) -> tuple[list[Raw], list[dict[str, Any]]]:
     """Return Great Expectations' results of what could be judged, and a plain row for every expectation."""
-    tables = {False: frame, True: derived}
+    tables = {False: whole, True: derived}
     raws: dict[int, Raw] = {}
     for is_derived, table in tables.items():
         here = [one for one in bounds if bool(one.expectation.get("derived")) == is_derived]
@@ -227,13 +228,13 @@ def _limit(value: Any) -> float | None:
 
 def _result(
     rows: list[dict[str, Any]],
-    frame: "pd.DataFrame",
+    judged: int,
     suite: Suite,
     about: About,
     split: quarantine.Split | None = None,
 ) -> dict[str, Any]:
     outcome, many = _outcome(rows), len(split.aside) if split else 0
-    share = {"rows": many, "ratio": round(many / (len(frame) + many), 6)} if split else {}
+    share = {"rows": many, "ratio": round(many / (judged + many), 6)} if split else {}
     return {
         "format_version": FORMAT_VERSION,
         "model": about.model,
@@ -243,9 +244,9 @@ def _result(
         "rows_sha256": about.rows_sha256,
         "suite_sha256": suite.sha256,
         "suite": suite.name,
-        "rows": len(frame),
+        "rows": judged,
         "outcome": WARN if split and outcome == PASS else outcome,
-        "sentence": phrases.sentence(outcome, rows, len(frame)) + phrases.aside(many, len(frame) + many),
+        "sentence": phrases.sentence(outcome, rows, judged) + phrases.aside(many, judged + many),
         "expectations": rows,
         **({"quarantined": share} if split else {}),
     }

@@ -1,11 +1,14 @@
 """Columns made of two tables: what is new since the interval before, and features that give the label away."""
 
+import uuid
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from include.retraining import derived, labelling
 from include.retraining.default_expectations import NEW_ROW, TELLTALE
+from include.retraining.parted import Parted
 from tests.retraining import toy
 
 SPEC = toy.spec()
@@ -20,6 +23,18 @@ def telling(**columns: object) -> list[str]:
     found = derived.telltales(stored(frame), labelling.label_frame(frame, SPEC), SPEC)
     assert len(found) == len(SPEC.features)
     return found[TELLTALE].dropna().tolist()
+
+
+@pytest.fixture
+def in_parts(tmp_path):
+    """Return what writes a frame into a file that is read 17 rows at once."""
+
+    def write(frame: pd.DataFrame) -> Parted:
+        path = tmp_path / uuid.uuid4().hex
+        frame.to_parquet(path, index=False)
+        return Parted(path, 17)
+
+    return write
 
 
 class TestNewRows:
@@ -43,6 +58,13 @@ class TestNewRows:
     def test_rows_may_be_missing_values(self):
         before = toy.rows(0).assign(distance=np.nan)
         assert derived.new_rows(stored(before), stored(before), SPEC)[NEW_ROW].sum() == 0
+
+    def test_rows_from_a_file_give_the_same(self, in_parts):
+        before = stored(toy.rows(0))
+        half = stored(pd.concat([toy.rows(0).head(30), toy.rows(1).tail(30)], ignore_index=True))
+        for rows, earlier in ((half, before), (before, before), (half.head(0), before), (half, before.head(0))):
+            whole = derived.new_rows(rows, earlier, SPEC)
+            pd.testing.assert_frame_equal(derived.new_rows(in_parts(rows), in_parts(earlier), SPEC), whole)
 
     def test_no_rows_are_no_judgement(self):
         assert derived.new_rows(stored(toy.rows(1)).head(0), stored(toy.rows(0)), SPEC).empty
@@ -101,3 +123,14 @@ class TestOtherTasks:
         frame["band"] = np.select([frame["weight"] < 9, frame["weight"] < 11], ["light", "usual"], "heavy")
         assert self.told(frame, spec) == []
         assert self.told(frame.assign(region=frame["band"].str[:1]), spec) == ["region"]
+
+
+def test_of_rows_from_a_file_evenly_spread_ones_tell(in_parts):
+    """Of 2,000 rows, 200 at once, every tenth is looked at: what tells every label tells theirs."""
+    frame = toy.rows(0, 2000)
+    labels = labelling.label_frame(frame, SPEC)
+    for told, expected in ((frame["late"], ["weight"]), (frame["weight"], [])):
+        rows = stored(frame.assign(weight=told))
+        path = in_parts(rows).path
+        found = derived.telltales(Parted(path, 200), in_parts(labels), SPEC)[TELLTALE].dropna().tolist()
+        assert found == expected

@@ -47,7 +47,9 @@ def test_every_answer_is_the_one_that_great_expectations_gives_by_itself():
         assert [one["success"] for one in ours] == [one.success for one in theirs]
         for mine, other in zip(ours, theirs, strict=True):
             if not mine["success"]:
-                assert mine["result"] == other.to_json_dict()["result"]
+                told = other.to_json_dict()["result"]
+                told.pop("partial_unexpected_index_list", None)  # positions are asked for by a quarantine alone
+                assert mine["result"] == told
 
 
 def test_means_and_deviations_are_those_of_pandas():

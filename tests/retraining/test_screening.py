@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 from include.retraining import keys, records, scoring, screening, signing, snapshots
+from include.retraining.folder import open_folder
 from include.retraining.policies import OFF, ValidationPolicy
 from include.retraining.registry import Registry
+from include.retraining.snapshots import Frozen
+from include.retraining.store import Store
 from include.retraining.windows import Interval
 from tests.retraining import desks, toy
 
@@ -164,6 +167,28 @@ class TestQuarantine:
         section = screened(desk, frames, released)
         assert section["quarantined"] == 0
         assert section["kept"] == {"snapshots": {}, "labels": {}}
+
+
+def test_a_run_by_parts_tells_what_one_of_whole_frames_tells(keyring, tmp_path):
+    frames = days(6, 300)
+    for number in (1, 5):
+        frames[number].loc[8, "parcel"] = frames[number].loc[7, "parcel"]
+    whole, parts = (_told(open_folder(tmp_path / str(most)), keyring, frames, most) for most in (300, 70))
+    assert len(whole["rests"]) == 2, "two days have a doubled key"
+    assert parts == whole
+
+
+def _told(store: Store, keyring, frames: list[pd.DataFrame], rows_at_once: int) -> dict:
+    """Return results, pages and rests of a run, but for the bytes of the rests: their row groups differ."""
+    desk = Registry(store, keyring, SPEC.name)
+    section = screened(desk, frames, toy.spec(validation=replace(SPEC.validation, rows_at_once=rows_at_once)))
+    found = [signing.unseal(store.get(one.key), one.key) for one in store.list(f"{SPEC.name}/validations")]
+    rests = [snapshots.read(store, Frozen(**one)) for one in section["kept"]["snapshots"].values()]
+    return {
+        "results": [{**one, "quarantined": one.get("quarantined", {}).get("rows")} for one in found],
+        "pages": [store.get(one.key) for one in store.list(f"{SPEC.name}/data-docs")],
+        "rests": [one.fillna({"distance": -1}).to_dict("list") for one in rests],
+    }
 
 
 @pytest.fixture

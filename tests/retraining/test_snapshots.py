@@ -31,6 +31,25 @@ def labels(store, keyring):
     return snapshots.freeze_labels(store, keyring, SPEC, DAY, AS_OF, toy.rows())
 
 
+def test_rows_are_a_frame_up_to_so_many_and_a_file_above(store, keyring):
+    frozen = snapshots.freeze_snapshot(store, keyring, SPEC, toy.day(0), AS_OF, toy.rows())
+    whole = toy.rows()[list(SPEC.stored)]
+    with snapshots.opened(store, frozen, toy.ROWS) as rows:
+        pd.testing.assert_frame_equal(rows, whole)
+    with snapshots.opened(store, frozen, toy.ROWS - 1) as rows:
+        pd.testing.assert_frame_equal(pd.concat(rows.parts()), whole)
+    assert not rows.path.exists(), "the copy is gone"
+
+
+def test_a_file_that_is_no_snapshot_is_refused_before_a_row_is_read(store, keyring):
+    frozen = snapshots.freeze_snapshot(store, keyring, SPEC, toy.day(0), AS_OF, toy.rows())
+    noise = b"noise"
+    for data, told in ((noise, frozen), (noise, replace(frozen, sha256=signing.sha256(noise), size_bytes=len(noise)))):
+        store.put(frozen.key, data)
+        with pytest.raises(IntegrityError, match="Restore"), snapshots.opened(store, told, 1):
+            pytest.fail("it was opened")
+
+
 def test_a_snapshot_reads_back_without_its_labels(store, frozen):
     pd.testing.assert_frame_equal(snapshots.read(store, frozen), toy.rows()[list(SPEC.stored)])
     assert (frozen.rows, frozen.completeness) == (toy.ROWS, 1.0)

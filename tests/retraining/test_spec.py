@@ -13,6 +13,7 @@ from include.retraining.spec import (
     ModelSpec,
     PromotionPolicy,
     SqlSource,
+    ValidationPolicy,
     Windows,
     local_midnight,
 )
@@ -72,6 +73,7 @@ MISTAKES = {
     "certain beyond doubt": ({"decision": DecisionPolicy(confidence=1.0)}, "decision.confidence: found 1.0"),
     "less certain than a coin": ({"promotion": PromotionPolicy(confidence=0.4)}, "promotion.confidence: found 0.4"),
     "one recent interval": ({"decision": DecisionPolicy(recent_intervals=1)}, "recent_intervals: found 1"),
+    "no row at once": ({"validation": ValidationPolicy(rows_at_once=0)}, "validation.rows_at_once: found 0"),
     "query missing": ({"source": SqlSource("warehouse", Path("/no/such.sql"))}, "source.query: no file at /no/such"),
     "suite missing": ({"suite": Path("/no/such.json")}, "suite: no file at /no/such.json"),
 }

@@ -119,7 +119,7 @@ def test_an_exception_outside_great_expectations_own_care_has_failed(monkeypatch
         raise OSError("disk on fire")
 
     monkeypatch.setattr(Validator, "graph_validate", broken)
-    found = run(FRAME, ("critical", NULLS, {"column": "b"}))
+    found = run(FRAME, ("critical", NULLS, {"column": "gone"}))
     assert found.outcome == "fail"
     assert found.result["expectations"][0]["observed"] == "OSError: disk on fire"
 
