@@ -25,7 +25,13 @@ COUNTS = (
     "unexpected_percent_total",
     "unexpected_percent_nonmissing",
 )
-VALUES = ("observed_value", "partial_unexpected_list", "partial_unexpected_counts", "details")
+VALUES = (
+    "observed_value",
+    "partial_unexpected_list",
+    "partial_unexpected_counts",
+    "partial_missing_list",
+    "details",
+)
 # Their observed value is a count or a share, never a value of the column.
 COUNTING = {
     "expect_column_proportion_of_non_null_values_to_be_between",
@@ -148,13 +154,18 @@ def _kept(raw: dict[str, Any], masked: frozenset[str]) -> dict[str, Any]:
     return {
         "success": bool(raw["success"]) and not message,
         "expectation_config": {**config, "kwargs": phrases.tidy(kwargs), "meta": {}, "notes": notes},
-        "result": phrases.tidy({name: raw["result"][name] for name in names if name in raw["result"]}),
+        "result": phrases.tidy({name: _ordered(name, raw["result"][name]) for name in names if name in raw["result"]}),
         "exception_info": {
             "raised_exception": bool(message),
             "exception_message": told,
             "exception_traceback": "",
         },
     }
+
+
+def _ordered(name: str, value: Any) -> Any:
+    """Return a value of a result; GX lists what a set lacks in an order that differs from process to process."""
+    return sorted(value, key=str) if name == "partial_missing_list" else value
 
 
 def _is_hidden(kind: str, kwargs: dict[str, Any], masked: frozenset[str]) -> bool:
