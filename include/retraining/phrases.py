@@ -17,6 +17,8 @@ FEW = 5
 """So many values of a mix are named."""
 DIVERGENCE = "expect_column_kl_divergence_to_be_less_than"
 QUANTILES = "expect_column_quantile_values_to_be_between"
+TYPED = {"expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"}
+TYPES = {"str": "text", "float64": "numbers"}
 TEXT_SIGNS = ("with string dtype", "dtype=str", "large_string", "must either be None or of the same type")
 OUTCOMES = {"pass": "Passed", "warn": "Passed with warnings", "fail": "Refused"}
 SEVERITY_ORDER = {"critical": 0, "warning": 1, "info": 2}
@@ -114,6 +116,8 @@ def _shorter(text: str) -> str:
     text = text.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
     text = re.sub(r"^Values for given compound columns must be unique together: .*", "Must be unique together", text)
     text = re.sub(r"(?<=\d)\.0\b", "", " ".join(text.split()))
+    text = re.sub(r"(?<![\w:.])\d+\.\d{5,}(?!\w)", lambda found: number(float(found[0])), text)
+    text = re.sub(r"between (\S+) and \1 ", r"exactly \1 ", text)
     return text[:1].lower() + text[1:].rstrip(".")
 
 
@@ -122,7 +126,8 @@ def observed(raw: dict[str, Any], hidden: bool) -> str:
     if raw["exception_info"]["raised_exception"]:
         return _raised(str(raw["exception_info"]["exception_message"]))
     found = raw["result"]
-    if words := _mismatch(found.get("details") or {}) or _statistic(found, found.get("details") or {}):
+    kind, details = raw["expectation_config"]["type"], found.get("details") or {}
+    if words := _mismatch(details) or _statistic(kind, found, details):
         return words
     if found.get("unexpected_count") is not None:
         return _unexpected(found["unexpected_count"], found.get("element_count"))
@@ -137,14 +142,15 @@ def _mismatch(details: dict[str, Any]) -> str:
     return "; ".join(f"{kind} {number(columns)}" for kind, columns in listed)
 
 
-def _statistic(found: dict[str, Any], details: dict[str, Any]) -> str:
+def _statistic(kind: str, found: dict[str, Any], details: dict[str, Any]) -> str:
     """Return what was observed of a whole column: a number, quantiles, a mix, or what it lacks."""
     value = found.get("observed_value")
     if isinstance(value, dict) and "quantiles" in value:
         pairs = zip(value["quantiles"], value["values"], strict=True)
         return ", ".join(f"{number(one)} is {number(held)}" for one, held in pairs)
     if value is not None:
-        return number(value) + _observed_mix(details)
+        shown = TYPES.get(str(value), str(value)) if kind in TYPED else number(value)
+        return shown + _observed_mix(details)
     if isinstance(details.get("observed_partition"), dict):
         return f"values that the expected mix has not{_observed_mix(details)}"
     return f"no {number(missing)}" if (missing := found.get("partial_missing_list")) else ""
@@ -257,11 +263,9 @@ def aside(many: int, total: int) -> str:
     >>> aside(12, 3000)
     ' 12 rows (0.4 %) were set aside, each with its reason; the rest goes on.'
     """
-    return (
-        f" {many:,} rows ({100 * many / total:.2g} %) were set aside, each with its reason; the rest goes on."
-        if many
-        else ""
-    )
+    counted = "row" if many == 1 else "rows"
+    told = "was set aside, with its reason" if many == 1 else "were set aside, each with its reason"
+    return f" {many:,} {counted} ({100 * many / total:.2g} %) {told}; the rest goes on." if many else ""
 
 
 def open_limit(expectation: dict[str, Any]) -> str:

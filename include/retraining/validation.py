@@ -219,10 +219,11 @@ def _findings(bound: Bound, raw: Raw, is_hidden: bool) -> dict[str, Any]:
     low, high = limits if is_number else (None, None)
     if not is_number and ratio is not None:
         high = round(1 - kwargs.get("mostly", 1), 9)
+    told = _of_derived(bound, counts) or (phrases.limit(raw), phrases.observed(raw, is_hidden))
     return {
         "success": raw["success"],
-        "limit": phrases.limit(raw) + (f" ({bound.usual})" if bound.usual else ""),
-        "observed": phrases.observed(raw, is_hidden),
+        "limit": told[0] + (f" ({bound.usual})" if bound.usual else ""),
+        "observed": told[1],
         "unexpected_count": unexpected,
         "unexpected_ratio": ratio,
         "number": float(observed) if is_number else ratio,
@@ -230,6 +231,13 @@ def _findings(bound: Bound, raw: Raw, is_hidden: bool) -> dict[str, Any]:
         "high": _limit(high),
         "examples": phrases.examples(counts.get("partial_unexpected_list") or [], EXAMPLES),
     }
+
+
+def _of_derived(bound: Bound, counts: dict[str, Any]) -> tuple[str, str] | None:
+    """Return the words for a derived column that names what should not be there: its values are no data."""
+    named = counts.get("partial_unexpected_list") or []
+    is_naming = bound.expectation.get("derived") and bound.expectation["type"] == "expect_column_values_to_be_null"
+    return ("there must be none", ", ".join(phrases.examples(named, EXAMPLES)) or "none") if is_naming else None
 
 
 def _limit(value: Any) -> float | None:

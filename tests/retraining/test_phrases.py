@@ -85,6 +85,27 @@ def told(rows: pd.DataFrame, kind: str, column: str, **kwargs) -> tuple[str, str
             "text where numbers are expected",
         ),
         (
+            "expect_column_values_to_be_of_type",
+            "distance",
+            {"type_": "float64"},
+            "values must be of type float64",
+            "text",
+        ),
+        (
+            "expect_column_mean_to_be_between",
+            "flight",
+            {"min_value": 24.330059229, "max_value": 97.320236917},
+            "mean must be between 24.3301 and 97.3202",
+            "150",
+        ),
+        (
+            "expect_column_unique_value_count_to_be_between",
+            "origin",
+            {"min_value": 2, "max_value": 2},
+            "must have exactly 2 unique values",
+            "3",
+        ),
+        (
             QUANTILES,
             "dest",
             {"quantile_ranges": {"quantiles": [0.5], "value_ranges": [[1, 2]]}},
@@ -113,3 +134,7 @@ def test_a_mix_that_cannot_be_measured_is_told_without_numbers():
     (raw,) = judge(ROWS, suite)
     assert not raw["success"]
     assert phrases.limit(raw) == "mix must be within 0.1 of EWR 30 %, JFK 30 %, LGA 40 %"
+
+
+def test_one_row_is_not_told_as_several():
+    assert phrases.aside(1, 200) == " 1 row (0.5 %) was set aside, with its reason; the rest goes on."
