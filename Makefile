@@ -3,7 +3,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo test bench bench-large test-postgres test-s3 test-faults test-chaos browser check fix docs lock env up down clean
+.PHONY: help setup demo test bench bench-large test-postgres test-s3 test-faults test-chaos test-data browser
+.PHONY: check fix docs docs-data lock env up down clean
 
 # The first interpreter that runs, is 3.11 or newer and can make environments; a shim may exist and not run.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
@@ -51,6 +52,10 @@ test-faults: setup  ## Faults at every store call of a promotion, races, 1,000 r
 test-chaos: setup  ## kill -9 of tasks, scheduler and store in real runs, of the whole demo too (SEED=1 repeats a plan)
 	@$(PY) -m pytest -o addopts="--import-mode=importlib --strict-markers -ra -s" --timeout=3600 -m chaos tests/chaos $(ARGS)
 
+test-data: setup  ## Kinds of bad data on real flights, and all of 2013: what validation says of each
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -o addopts="--import-mode=importlib --strict-markers -ra" --timeout=1200 \
+		-n 2 --dist loadfile tests/data $(ARGS)
+
 browser: setup  ## The pages in headless Chromium, which is installed if it is missing
 	@command -v chromium >/dev/null || { \
 		[ "$$(id -u)" = 0 ] || { echo "Chromium is missing: install it (Debian: apt-get install chromium)" >&2; exit 1; }; \
@@ -74,6 +79,9 @@ fix: setup  ## Repair what lint and format can
 
 docs: setup  ## Write docs/DAGS.md from the DAGs
 	@$(PY) docs/render.py
+
+docs-data: setup  ## Write what validation says of bad data into docs/validation.md
+	@OMP_NUM_THREADS=1 $(PY) -m tests.data.table
 
 lock: setup  ## Pin requirements.in and requirements-dev.in anew
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header requirements.in -o requirements.txt

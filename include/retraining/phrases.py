@@ -13,6 +13,13 @@ from zoneinfo import ZoneInfo
 LONGEST, LONGEST_SENTENCE = 160, 600
 MOST = 50
 NAMED = 3
+FEW = 5
+"""So many values of a mix are named."""
+DIVERGENCE = "expect_column_kl_divergence_to_be_less_than"
+QUANTILES = "expect_column_quantile_values_to_be_between"
+TYPED = {"expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"}
+TYPES = {"str": "text", "float64": "numbers"}
+TEXT_SIGNS = ("with string dtype", "dtype=str", "large_string", "must either be None or of the same type")
 OUTCOMES = {"pass": "Passed", "warn": "Passed with warnings", "fail": "Refused"}
 SEVERITY_ORDER = {"critical": 0, "warning": 1, "info": 2}
 
@@ -58,6 +65,8 @@ def limit(raw: dict[str, Any]) -> str:
     from great_expectations.expectations.registry import get_renderer_impl
 
     config = raw["expectation_config"]
+    if config["type"] in WORDS:
+        return WORDS[config["type"]](config["kwargs"])
     wanted = ExpectationConfiguration(type=config["type"], kwargs=config["kwargs"])
     try:
         _, render = get_renderer_impl(config["type"], "renderer.prescriptive")
@@ -66,6 +75,35 @@ def limit(raw: dict[str, Any]) -> str:
     except Exception:  # words are a courtesy: without them the type and its arguments say the same
         return visible(f"{config['type']} {json.dumps(config['kwargs'], sort_keys=True)}")
     return _shorter(" ".join(_filled(part) for part in parts))
+
+
+def _mix(kwargs: dict[str, Any]) -> str:
+    """Return how near a mix has to be to which other, where that is one of few values."""
+    partition, nearness = kwargs["partition_object"], f"mix must be within {number(kwargs['threshold'])}"
+    values = partition.get("values") or []
+    if not 0 < len(values) <= FEW:
+        return f"{nearness} of the expected one"
+    return f"{nearness} of {_shares(values, partition['weights'])}"
+
+
+def _quantiles(kwargs: dict[str, Any]) -> str:
+    asked = kwargs["quantile_ranges"]
+    pairs = zip(asked["quantiles"], asked["value_ranges"], strict=True)
+    return "quantiles: " + ", ".join(f"{number(one)} must be {_between(*limits)}" for one, limits in pairs)
+
+
+def _between(low: Any, high: Any) -> str:
+    if low is None:
+        return f"at most {number(high)}"
+    return f"at least {number(low)}" if high is None else f"between {number(low)} and {number(high)}"
+
+
+WORDS = {DIVERGENCE: _mix, QUANTILES: _quantiles}
+"""What Great Expectations has no words for, only a table or a plot."""
+
+
+def _shares(values: Iterable[Any], weights: Iterable[float]) -> str:
+    return ", ".join(f"{_example(value)} {share(weight)}" for value, weight in zip(values, weights, strict=True))
 
 
 def _filled(part: dict[str, Any]) -> str:
@@ -78,24 +116,59 @@ def _shorter(text: str) -> str:
     text = text.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
     text = re.sub(r"^Values for given compound columns must be unique together: .*", "Must be unique together", text)
     text = re.sub(r"(?<=\d)\.0\b", "", " ".join(text.split()))
+    text = re.sub(r"(?<![\w:.])\d+\.\d{5,}(?!\w)", lambda found: number(float(found[0])), text)
+    text = re.sub(r"between (\S+) and \1 ", r"exactly \1 ", text)
     return text[:1].lower() + text[1:].rstrip(".")
 
 
 def observed(raw: dict[str, Any], hidden: bool) -> str:
     """Return what was found, in words."""
     if raw["exception_info"]["raised_exception"]:
-        return str(raw["exception_info"]["exception_message"])
+        return _raised(str(raw["exception_info"]["exception_message"]))
     found = raw["result"]
-    mismatched = (found.get("details") or {}).get("mismatched")
-    if isinstance(mismatched, dict):
-        return "; ".join(f"{kind} {number(columns)}" for kind, columns in sorted(mismatched.items()))
-    if found.get("observed_value") is not None:
-        return number(found["observed_value"])
+    kind, details = raw["expectation_config"]["type"], found.get("details") or {}
+    if words := _mismatch(details) or _statistic(kind, found, details):
+        return words
     if found.get("unexpected_count") is not None:
         return _unexpected(found["unexpected_count"], found.get("element_count"))
     if hidden:
         return "hidden, because the column is pseudonymised"
-    return "as expected" if raw["success"] else "nothing"
+    return "as expected" if raw["success"] else "no value"
+
+
+def _mismatch(details: dict[str, Any]) -> str:
+    mismatched = details.get("mismatched")
+    listed = sorted(mismatched.items()) if isinstance(mismatched, dict) else ()
+    return "; ".join(f"{kind} {number(columns)}" for kind, columns in listed)
+
+
+def _statistic(kind: str, found: dict[str, Any], details: dict[str, Any]) -> str:
+    """Return what was observed of a whole column: a number, quantiles, a mix, or what it lacks."""
+    value = found.get("observed_value")
+    if isinstance(value, dict) and "quantiles" in value:
+        pairs = zip(value["quantiles"], value["values"], strict=True)
+        return ", ".join(f"{number(one)} is {number(held)}" for one, held in pairs)
+    if value is not None:
+        shown = TYPES.get(str(value), str(value)) if kind in TYPED else number(value)
+        return shown + _observed_mix(details)
+    if isinstance(details.get("observed_partition"), dict):
+        return f"values that the expected mix has not{_observed_mix(details)}"
+    return f"no {number(missing)}" if (missing := found.get("partial_missing_list")) else ""
+
+
+def _raised(message: str) -> str:
+    """Return why an expectation could not be judged; pandas' words for text in a column of numbers are made plain."""
+    return "text where numbers are expected" if any(sign in message for sign in TEXT_SIGNS) else message
+
+
+def _observed_mix(details: dict[str, Any]) -> str:
+    """Return the mix that was found, the largest shares first, as an addition; nothing where there is none."""
+    partition = details.get("observed_partition")
+    if not isinstance(partition, dict) or not partition.get("values"):
+        return ""
+    pairs = zip(partition["values"], partition["weights"], strict=True)
+    largest = sorted((one for one in pairs if not isinstance(one[1], str)), key=lambda one: -one[1])
+    return f": {_shares(*zip(*largest[:FEW], strict=True))}"  # a text tells how many more there are
 
 
 def _unexpected(count: int, total: int | None) -> str:
@@ -190,11 +263,9 @@ def aside(many: int, total: int) -> str:
     >>> aside(12, 3000)
     ' 12 rows (0.4 %) were set aside, each with its reason; the rest goes on.'
     """
-    return (
-        f" {many:,} rows ({100 * many / total:.2g} %) were set aside, each with its reason; the rest goes on."
-        if many
-        else ""
-    )
+    counted = "row" if many == 1 else "rows"
+    told = "was set aside, with its reason" if many == 1 else "were set aside, each with its reason"
+    return f" {many:,} {counted} ({100 * many / total:.2g} %) {told}; the rest goes on." if many else ""
 
 
 def open_limit(expectation: dict[str, Any]) -> str:

@@ -26,7 +26,13 @@ COUNTS = (
     "unexpected_percent_total",
     "unexpected_percent_nonmissing",
 )
-VALUES = ("observed_value", "partial_unexpected_list", "partial_unexpected_counts", "details")
+VALUES = (
+    "observed_value",
+    "partial_unexpected_list",
+    "partial_unexpected_counts",
+    "partial_missing_list",
+    "details",
+)
 # Their observed value is a count or a share, never a value of the column.
 COUNTING = {
     "expect_column_proportion_of_non_null_values_to_be_between",
@@ -149,13 +155,18 @@ def _kept(raw: dict[str, Any], masked: frozenset[str]) -> dict[str, Any]:
     return {
         "success": bool(raw["success"]) and not message,
         "expectation_config": {**config, "kwargs": phrases.tidy(kwargs), "meta": {}, "notes": notes},
-        "result": phrases.tidy({name: raw["result"][name] for name in names if name in raw["result"]}),
+        "result": phrases.tidy({name: _ordered(name, raw["result"][name]) for name in names if name in raw["result"]}),
         "exception_info": {
             "raised_exception": bool(message),
             "exception_message": told,
             "exception_traceback": "",
         },
     }
+
+
+def _ordered(name: str, value: Any) -> Any:
+    """Return a value of a result; GX lists what a set lacks in an order that differs from process to process."""
+    return sorted(value, key=str) if name == "partial_missing_list" else value
 
 
 def _is_hidden(kind: str, kwargs: dict[str, Any], masked: frozenset[str]) -> bool:
@@ -209,10 +220,11 @@ def _findings(bound: Bound, raw: Raw, is_hidden: bool) -> dict[str, Any]:
     low, high = limits if is_number else (None, None)
     if not is_number and ratio is not None:
         high = round(1 - kwargs.get("mostly", 1), 9)
+    told = _of_derived(bound, counts) or (phrases.limit(raw), phrases.observed(raw, is_hidden))
     return {
         "success": raw["success"],
-        "limit": phrases.limit(raw) + (f" ({bound.usual})" if bound.usual else ""),
-        "observed": phrases.observed(raw, is_hidden),
+        "limit": told[0] + (f" ({bound.usual})" if bound.usual else ""),
+        "observed": told[1],
         "unexpected_count": unexpected,
         "unexpected_ratio": ratio,
         "number": float(observed) if is_number else ratio,
@@ -220,6 +232,13 @@ def _findings(bound: Bound, raw: Raw, is_hidden: bool) -> dict[str, Any]:
         "high": _limit(high),
         "examples": phrases.examples(counts.get("partial_unexpected_list") or [], EXAMPLES),
     }
+
+
+def _of_derived(bound: Bound, counts: dict[str, Any]) -> tuple[str, str] | None:
+    """Return the words for a derived column that names what should not be there: its values are no data."""
+    named = counts.get("partial_unexpected_list") or []
+    is_naming = bound.expectation.get("derived") and bound.expectation["type"] == "expect_column_values_to_be_null"
+    return ("there must be none", ", ".join(phrases.examples(named, EXAMPLES)) or "none") if is_naming else None
 
 
 def _limit(value: Any) -> float | None:

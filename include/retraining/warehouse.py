@@ -187,7 +187,7 @@ def _checked(frame: pd.DataFrame, spec: ModelSpec, interval: Interval, as_of: da
     try:
         frame = _typed(frame[list(dict.fromkeys(named))], spec)
     except ValueError as error:
-        raise DataError(f"The query {spec.source.query.name} returns a moment that is none: {error}.") from None
+        raise DataError(f"The query {spec.source.query.name} returns a moment that is none: {_first(error)}.") from None
     outside = (frame[spec.time_column] < interval.start) | (frame[spec.time_column] >= interval.end)
     if outside.any():
         raise DataError(
@@ -195,6 +195,11 @@ def _checked(frame: pd.DataFrame, spec: ModelSpec, interval: Interval, as_of: da
             f"{interval.end.isoformat()}). Bind :start and :end in {spec.source.query.name}, end excluded."
         )
     return frame if spec.known_at_column is None else frame[frame[spec.known_at_column] <= as_of]
+
+
+def _first(error: ValueError) -> str:
+    """Return what pandas found, without its advice to whoever calls it."""
+    return str(error).partition(". ")[0].rstrip(".")
 
 
 def _typed(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:

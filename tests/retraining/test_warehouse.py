@@ -179,7 +179,10 @@ WRONG = {
     "an unknown parameter": (without(":end", ":until"), "A value is required for bind parameter 'until'"),
     "a column twice": (without("weight,", "weight, distance AS weight,"), "returns weight more than once"),
     "other days": ("SELECT * FROM parcels", r"120 of 180 rows lie outside \[2024-01-01.*Bind :start and :end"),
-    "no moment": (without("    sent_at,", "'soon' AS sent_at,"), "returns a moment that is none"),
+    "no moment": (
+        without("    sent_at,", "'soon' AS sent_at,"),
+        r"returns a moment that is none: Time data soon is not ISO8601 format\.$",
+    ),
 }
 
 
