@@ -45,10 +45,12 @@ def _judged(rows: Rows, suite: Suite, form: dict[str, Any]) -> list[Raw]:
     """Judge all at once, which shares work, and one by one what breaks beyond GX's own care."""
     asked = to_gx(suite).expectations
     engine = gx_metrics.engine_of(rows.none() if isinstance(rows, Parted) else rows)
-    wanted = [_wanted(one, engine, form) for one in asked]
-    metrics = [metric for each in wanted for metric in each.values()]
-    found = _measured(rows, metrics, engine)
-    return [_raw(one, engine, found, form) or _alone(rows, one) for one in asked]
+    with gx_metrics.remembering():
+        wanted = [_wanted(one, engine, form) for one in asked]
+        metrics = [metric for each in wanted for metric in each.values()]
+        found = _measured(rows, metrics, engine)
+        raws = [_raw(one, engine, found, form) for one in asked]
+    return [raw or _alone(rows, one) for raw, one in zip(raws, asked, strict=True)]
 
 
 def _measured(rows: Rows, metrics: list[Any], engine: Any) -> Found:
