@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo test bench bench-large test-postgres test-s3 test-faults test-chaos test-data browser
+.PHONY: help setup demo test bench bench-large test-long test-postgres test-s3 test-faults test-chaos test-data browser
 .PHONY: check fix docs docs-data lock env up down clean
 
 # The first interpreter that runs, is 3.11 or newer and can make environments; a shim may exist and not run.
@@ -33,8 +33,11 @@ setup: .venv/.installed  ## Make .venv with the pinned requirements (other targe
 demo: setup  ## Replay days of real flights through Airflow, then serve (DAYS=15, DEMO_EXIT=1 ends after the summary)
 	@exec $(PY) -m demo
 
-test: setup  ## Every test that needs PyPI only (ARGS="-k name" for some); `make browser` has the rest
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS)
+test: setup  ## Every test that needs PyPI only (ARGS="-k name" for some); `make test-long` and `make browser` have the rest
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not long" $(ARGS)
+
+test-long: setup  ## The longest whole runs: the other examples, `init`, planted personal values, a demo that is killed
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(ARGS)
 
 test-postgres: setup  ## The same spec on a real PostgreSQL server, which is installed and started here
 	@$(PY) -m demo.postgres $(ARGS)

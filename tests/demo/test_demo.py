@@ -42,6 +42,7 @@ def states(where, kind="backfill"):
     return asked(where, query.format(kind))
 
 
+@pytest.mark.long
 def test_killed_while_training_then_started_again(where, tmp_path):
     toy, log = tmp_path / "toy", tmp_path / "demo.log"
     toy.mkdir()

@@ -64,6 +64,7 @@ def registry(store: Store | Counting, keyring) -> Registry:
     return Registry(store, keyring, SPEC.name)
 
 
+@pytest.mark.long
 def test_an_s3_server_gets_as_many_requests_whatever_it_holds(proxied, keyring):
     store, server = proxied
     asked, kept = [], 0

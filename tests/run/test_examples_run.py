@@ -17,7 +17,7 @@ from include.retraining.verifying import verify
 from tests.conftest import ROOT, SECRET, connection_env
 from tests.run.conftest import World, schema_of
 
-pytestmark = [pytest.mark.run, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.run, pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 SCHEMAS = ROOT / "include" / "retraining" / "schemas"
 FIRST = {
     "arrival_minutes": r"First version; it beats the training mean by \d+(\.\d)? squared error\.",

@@ -9,7 +9,7 @@ from demo import flights
 from include.retraining import promotion
 from tests.run import newcomer
 
-pytestmark = pytest.mark.run
+pytestmark = [pytest.mark.run, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

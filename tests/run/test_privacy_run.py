@@ -20,7 +20,7 @@ from include.retraining.spec import SqlSource
 from tests.conftest import HOME, SECRET
 from tests.run.conftest import Told, World
 
-pytestmark = [pytest.mark.run, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.run, pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 MAILS = [f"planted.person.{number:02d}@example.org" for number in range(25)]
 TAILS = [f"N-PLANTED-TAIL-{number:02d}" for number in range(25)]
 PLANTED = [*MAILS, *TAILS]
