@@ -136,11 +136,12 @@ def wait_for(address: str) -> None:
 
 @pytest.fixture(scope="session")
 def chromium():
-    """Return a headless Chromium that talks to nobody but the pages' own server."""
+    """Return a headless Chromium with the network cut: it knows no host but this one."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=30_000)  # as long as clicks wait: the machine may be busy
     arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+    arguments += ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser

@@ -79,6 +79,13 @@ def test_hostile_text_is_dead_in_a_real_browser(chromium):
     assert wrong == []
 
 
+def test_the_network_is_cut_so_that_a_page_that_shows_needed_nobody(chromium, site):
+    page = chromium.new_page()
+    with pytest.raises(Exception, match="ERR_NAME_NOT_RESOLVED"):
+        page.goto(site.replace("127.0.0.1", "localhost"))
+    page.close()
+
+
 def test_list_opens_a_page_inside_airflow(watched):
     page = watched(NAV)
     listed = page.frame_locator("iframe")
