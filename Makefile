@@ -46,7 +46,7 @@ test-s3: setup  ## What the store promises on a real Ceph, which is installed an
 	@$(PY) -m demo.ceph $(ARGS)
 
 # What happens to a disk is tried in memory, where there is such a disk: millions of files come and go.
-test-faults: setup  ## Faults at every store call of a promotion, races, 1,000 random histories (FAULTS_JSON=file for totals)
+test-faults: setup  ## Faults at every store call of a promotion, races, 600 random histories (FAULTS_JSON=file for totals)
 	@memory=/dev/shm; [ -w "$$memory" ] || memory=$${TMPDIR:-/tmp}; made=$$(mktemp -d -p "$$memory" retraining-faults-XXXXXX); \
 		trap 'rm -rf "$$made"' EXIT; mkdir "$$made/parts"; \
 		TMPDIR=$$made FAULTS_PARTS=$$made/parts OMP_NUM_THREADS=1 $(PY) -m pytest \
@@ -56,7 +56,7 @@ test-chaos: setup  ## kill -9 of tasks, scheduler and store in real runs, of the
 	@$(PY) -m pytest -o addopts="--import-mode=importlib --strict-markers -ra -s" --timeout=3600 -m chaos tests/chaos $(ARGS)
 
 test-data: setup  ## Kinds of bad data on real flights, and all of 2013: what validation says of each
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -o addopts="--import-mode=importlib --strict-markers -ra" --timeout=1200 \
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -o addopts="--import-mode=importlib --strict-markers -ra" --timeout=3000 \
 		-n 2 --dist loadfile tests/data $(ARGS)
 
 browser: setup  ## The pages in headless Chromium, which is installed if it is missing

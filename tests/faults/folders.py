@@ -23,20 +23,22 @@ from tests.retraining.disk import Disk, Killed, installed
 SIGKILLED = {"killed before", "killed after", "torn"}
 Hit = tuple[str, str]
 """The call and the kind of key that a fault struck."""
+Site = tuple[Hit, int]
+"""Which of the like calls to strike, from 0: threads shuffle calls of different kinds, never those of one kind."""
 
 
 class Strike:
     """Answers the disk: what befalls which call. 503 goes on for some calls of the same kind."""
 
-    def __init__(self, call: int, fault: str, tell: Callable[[Hit], None] = lambda _: None) -> None:
-        self.call, self.fault, self.tell = call, fault.split(" x")[0], tell
+    def __init__(self, site: Site, fault: str, tell: Callable[[Hit], None] = lambda _: None) -> None:
+        (self.wanted, self.number), self.fault, self.tell = site, fault.split(" x")[0], tell
         self.left = int(fault.rpartition(" x")[2]) if " x" in fault else 1
         self.seen, self.hit = 0, None
 
     def __call__(self, op: str, path: str) -> str | None:
-        self.seen += 1
         here = (op, kind_of(path))
-        if self.hit is None and self.seen > self.call:
+        self.seen += here == self.wanted
+        if self.hit is None and self.seen > self.number:
             self.hit = here
             self.tell(here)
         if here != self.hit or not self.left:
@@ -105,13 +107,13 @@ def calls_of(room: Room, run: Run, step: int) -> list[Hit]:
     return seen
 
 
-def inject(room: Room, run: Run, step: int, call: int, fault: str, variation: int = 0) -> tuple[Hit | None, list[str]]:
+def inject(room: Room, run: Run, step: int, site: Site, fault: str, variation: int = 0) -> tuple[Hit | None, list[str]]:
     """Let a fault befall one call of one step, recover, and return what it struck and everything that is wrong."""
     store, found = room.start(run, step), []
-    strike = Strike(call, fault)
-    disk = Disk(room.root, strike, late_after=4**variation, flip_at=variation, keeps_undo=fault == "power cut")
+    strike = Strike(site, fault)
+    disk = Disk(room.root, strike, late_after=16**variation, flip_at=variation, keeps_undo=fault == "power cut")
     if fault in SIGKILLED:
-        answer, strike.hit = killed(disk, lambda: run.step(step, store), call, fault)
+        answer, strike.hit = killed(disk, lambda: run.step(step, store), site, fault)
         disk = Disk(room.root, lambda *_: None)
         next(Clock.ticks)
     else:
@@ -132,7 +134,7 @@ def inject(room: Room, run: Run, step: int, call: int, fault: str, variation: in
     return strike.hit, found or finish(room, run, step, store, disk)
 
 
-def overtaken(room: Room, run: Run, call: int, fault: str | None) -> tuple[Hit | None, bool, list[str]]:
+def overtaken(room: Room, run: Run, site: Site, fault: str | None) -> tuple[Hit | None, bool, list[str]]:
     """Let somebody else promote at one call of our promotion, or after a fault there and before the next try.
 
     Returns
@@ -150,7 +152,7 @@ def overtaken(room: Room, run: Run, call: int, fault: str | None) -> tuple[Hit |
         with installed(os):
             rival.append(sequence.told(lambda: sequence.install(open_folder(room.root), RIVAL, 1)))
 
-    strike = Strike(call, fault or "", lambda _: None if fault else promote_theirs())
+    strike = Strike(site, fault or "", lambda _: None if fault else promote_theirs())
     disk, dead = Disk(room.root, strike), []
     disk.is_dead, disk.die = lambda: bool(dead), lambda: dead.append(True)
     answer = attempt(disk, lambda: run.step(step, store))
@@ -211,10 +213,10 @@ def attempt(disk: Disk, ask: Callable[[], Any]) -> Any:
             return error
 
 
-def killed(disk: Disk, ask: Callable[[], Any], call: int, fault: str) -> tuple[Any, Hit | None]:
+def killed(disk: Disk, ask: Callable[[], Any], site: Site, fault: str) -> tuple[Any, Hit | None]:
     """Run a step in a process of its own, which ends by SIGKILL at the call."""
     reader, writer = os.pipe()
-    disk.ask = Strike(call, fault, lambda hit: os.write(writer, "|".join(hit).encode()))
+    disk.ask = Strike(site, fault, lambda hit: os.write(writer, "|".join(hit).encode()))
     child = os.fork()
     if not child:
         disk.die = lambda: os.kill(os.getpid(), signal.SIGKILL)

@@ -252,9 +252,15 @@ def problems(store: Store, run: Run) -> Iterator[str]:
 def is_believed(answer: Any, hit: tuple[str, str], fault: str) -> bool:
     """Return whether a store was refused for what it gave back or listed of a probe: there one wrong answer is enough.
 
+    A put that comes late over a newer one is such an answer as well.
+
     It happens before a model's first version; the next run asks anew.
     """
-    return isinstance(answer, StoreUnsafe) and hit[1].startswith("probe") and fault in {"flipped", "stale list"}
+    return (
+        isinstance(answer, StoreUnsafe)
+        and hit[1].startswith("probe")
+        and fault in {"flipped", "stale list", "late apply"}
+    )
 
 
 def is_leftover(key: str) -> bool:

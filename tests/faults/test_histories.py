@@ -7,7 +7,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.faults.matrix import Matrix
 from tests.retraining.promise import CALM, Promise, tally
 
-HISTORIES, STEPS, PARTS = 1_000, 24, 8
+HISTORIES, STEPS, PARTS = 600, 24, 6
 LONG = settings(CALM, max_examples=HISTORIES // PARTS, stateful_step_count=STEPS, derandomize=False)
 
 
