@@ -18,7 +18,7 @@ from include.retraining import s3
 from include.retraining.connections import Settings
 from include.retraining.errors import PromotionConflict, Unavailable
 from tests.faults import sequence, wire
-from tests.faults.folders import guarded
+from tests.faults.folders import guarded, swept_up
 from tests.faults.sequence import STEPS, TRIES, Clock, Run
 from tests.retraining.disk import Killed
 
@@ -148,17 +148,18 @@ def attempt(ask: Callable[[], Any]) -> Any:
 def killed(bucket: Bucket, ask: Callable[[], Any], order: dict[str, Any]) -> Any:
     """Run a step in a process of its own, which the proxy ends by SIGKILL at the request."""
     gate, opened = os.pipe()
-    child = os.fork()
-    if not child:
-        with contextlib.suppress(BaseException):
-            for client in (bucket.store._client, bucket.store._once, bucket.store._for_files):
-                client.close()  # the parent goes on speaking over these connections
-            os.read(gate, 1)
-            attempt(ask)
-        os._exit(0)
-    bucket.tell("arm", **order, pid=child)
-    os.write(opened, b"!")
-    _, status = os.waitpid(child, 0)
+    with swept_up():
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(BaseException):
+                for client in (bucket.store._client, bucket.store._once, bucket.store._for_files):
+                    client.close()  # the parent goes on speaking over these connections
+                os.read(gate, 1)
+                attempt(ask)
+            os._exit(0)
+        bucket.tell("arm", **order, pid=child)
+        os.write(opened, b"!")
+        _, status = os.waitpid(child, 0)
     os.close(gate)
     os.close(opened)
     if not os.WIFSIGNALED(status):

@@ -213,19 +213,32 @@ def attempt(disk: Disk, ask: Callable[[], Any]) -> Any:
             return error
 
 
+@contextlib.contextmanager
+def swept_up() -> Iterator[None]:
+    """Let a process that is killed leave its private copies where they are removed: every later copy looks at them."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="killed-") as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
 def killed(disk: Disk, ask: Callable[[], Any], site: Site, fault: str) -> tuple[Any, Hit | None]:
     """Run a step in a process of its own, which ends by SIGKILL at the call."""
     reader, writer = os.pipe()
     disk.ask = Strike(site, fault, lambda hit: os.write(writer, "|".join(hit).encode()))
-    child = os.fork()
-    if not child:
-        disk.die = lambda: os.kill(os.getpid(), signal.SIGKILL)
-        gc.disable()  # it would touch, and so copy, all that the processes share
-        with contextlib.suppress(BaseException):
-            attempt(disk, ask)
-        os._exit(0)
-    os.close(writer)
-    _, status = os.waitpid(child, 0)
+    with swept_up():
+        child = os.fork()
+        if not child:
+            disk.die = lambda: os.kill(os.getpid(), signal.SIGKILL)
+            gc.disable()  # it would touch, and so copy, all that the processes share
+            with contextlib.suppress(BaseException):
+                attempt(disk, ask)
+            os._exit(0)
+        os.close(writer)
+        _, status = os.waitpid(child, 0)
     with os.fdopen(reader) as source:
         hit = tuple(source.read().split("|"))
     if not os.WIFSIGNALED(status):
