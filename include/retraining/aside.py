@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from include.retraining import keys, signing
 from include.retraining.errors import BadInput, ObjectMissing
 from include.retraining.inventory import placed
-from include.retraining.policies import PSEUDONYMISE
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store, read
 from include.retraining.windows import Interval
@@ -47,7 +46,7 @@ def rows(store: Store, spec: ModelSpec, span: str) -> list[dict[str, Any]]:
     if not found:
         others = ", ".join(dict.fromkeys(one["interval"] for one in listed(store, spec.name))) or "none"
         raise BadInput(f"Nothing was set aside of {span!r}. Intervals with rows set aside: {others}.")
-    hidden = [name for name, rule in spec.privacy.items() if rule == PSEUDONYMISE]
+    hidden = sorted(spec.pseudonymised)
     return [line for one in found for line in _shown(_read(store, one["quarantined"]), hidden)]
 
 

@@ -5,7 +5,7 @@ import hmac
 
 import pandas as pd
 
-from include.retraining.policies import DROP, PSEUDONYMISE
+from include.retraining.policies import DROP
 from include.retraining.spec import ModelSpec
 
 PSEUDONYM_LENGTH = 16
@@ -25,7 +25,7 @@ def private_view(frame: pd.DataFrame, spec: ModelSpec, secret: str) -> pd.DataFr
     """
     hidden = [column for column in frame.columns if spec.privacy.get(column) == DROP]
     view = frame.drop(columns=hidden)
-    for column in view.columns.intersection([name for name, rule in spec.privacy.items() if rule == PSEUDONYMISE]):
+    for column in view.columns.intersection(list(spec.pseudonymised)):
         names = {value: pseudonym(value, secret) for value in view[column].dropna().unique()}
         view[column] = view[column].map(names).astype("str").where(view[column].notna(), None)
     return view
@@ -33,7 +33,7 @@ def private_view(frame: pd.DataFrame, spec: ModelSpec, secret: str) -> pd.DataFr
 
 def needs_secret(spec: ModelSpec) -> bool:
     """Return whether any column is pseudonymised."""
-    return PSEUDONYMISE in spec.privacy.values()
+    return bool(spec.pseudonymised)
 
 
 def pseudonym(value: object, secret: str) -> str:

@@ -11,7 +11,6 @@ from include.retraining.binding import Earlier
 from include.retraining.errors import ObjectMissing
 from include.retraining.expectations import LABELS, SEASON, SNAPSHOT, Suite
 from include.retraining.parted import Rows
-from include.retraining.policies import PSEUDONYMISE
 from include.retraining.quarantine import Split
 from include.retraining.records import Inputs
 from include.retraining.registry import Registry
@@ -171,12 +170,12 @@ def _stored(store: Store, key: str) -> Result | None:
 
 def _validated(registry: Registry, spec: ModelSpec, subject: Subject, earlier: tuple[Earlier, ...]) -> Result:
     """Validate one object and publish what was found; what somebody else published in between stands."""
-    frozen, masked = subject.frozen, {name for name, rule in spec.privacy.items() if rule == PSEUDONYMISE}
+    frozen = subject.frozen
     about = About(
         spec.name,
         subject.interval,
         frozen.sha256,
-        frozenset(masked),
+        spec.pseudonymised,
         spec.timezone,
         earlier,
         spec.validation.quarantine_ratio,

@@ -121,6 +121,11 @@ class ModelSpec:
         return tuple(column for column in dict.fromkeys(named) if self.privacy.get(column) != DROP)
 
     @property
+    def pseudonymised(self) -> frozenset[str]:
+        """Columns whose values are stored as pseudonyms, and never shown."""
+        return frozenset(column for column, rule in self.privacy.items() if rule == PSEUDONYMISE)
+
+    @property
     def timetable(self) -> Schedule:
         """The schedule as a pure value."""
         return Schedule(self.schedule, self.timezone, self.start, self.end)
@@ -207,7 +212,7 @@ def _privacy_mistakes(spec: ModelSpec) -> Iterator[str]:
     if dropped := sorted(_used(spec) & {column for column, rule in spec.privacy.items() if rule == DROP}):
         yield f"privacy: {dropped} would be dropped but are keys, the time column, features or the label."
     numbers = {*spec.numeric, spec.time_column, spec.label, str(spec.void_column), str(spec.known_at_column)}
-    if hidden := sorted(numbers & {column for column, rule in spec.privacy.items() if rule == PSEUDONYMISE}):
+    if hidden := sorted(numbers & spec.pseudonymised):
         yield f"privacy: {hidden} are numbers or moments, or the label, and cannot be pseudonymised; keep them."
 
 

@@ -34,7 +34,6 @@ from include.retraining.drafting import Draft
 from include.retraining.errors import DataError, SpecError
 from include.retraining.expectations import Suite
 from include.retraining.guessing import Asked
-from include.retraining.policies import PSEUDONYMISE
 from include.retraining.sizing import Sizes
 from include.retraining.spec import ModelSpec
 from include.retraining.validation import FAIL, About, validate
@@ -216,7 +215,6 @@ def _read(spec: ModelSpec, settings: Settings, interval: Interval, as_of: dateti
 
 def _refused(spec: ModelSpec, settings: Settings, suite: Suite, sizes: Sizes) -> Iterator[str]:
     """Yield what is critically wrong with the newest intervals, by the suite and by what is expected anyway."""
-    masked = frozenset(name for name, rule in spec.privacy.items() if rule == PSEUDONYMISE)
     halves = [default_expectations.complete(half(suite), spec)
               for half in (expectations.for_snapshot, expectations.for_labels)]  # fmt: skip
     past: dict[str, list[binding.Earlier]] = {half.on: [] for half in halves}
@@ -225,7 +223,7 @@ def _refused(spec: ModelSpec, settings: Settings, suite: Suite, sizes: Sizes) ->
         rows, labels = frame[list(spec.stored)].reset_index(drop=True), labelling.label_frame(frame, spec)
         for half, judged in zip(halves, (rows, labels.reset_index(drop=True)), strict=True):
             beside = derived.telltales(rows, judged, spec) if half.on == expectations.LABELS else None
-            about = About(spec.name, interval, "0" * 64, masked, spec.timezone, tuple(past[half.on]))
+            about = About(spec.name, interval, "0" * 64, spec.pseudonymised, spec.timezone, tuple(past[half.on]))
             result = validate(judged, half, about, beside).result
             past[half.on].append(binding.earlier(interval, result))
             if result["outcome"] == FAIL:

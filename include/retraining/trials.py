@@ -10,7 +10,6 @@ from include.retraining import binding, default_expectations, expectations, keys
 from include.retraining.binding import Earlier
 from include.retraining.errors import DataError
 from include.retraining.expectations import Suite
-from include.retraining.policies import PSEUDONYMISE
 from include.retraining.signing import Keyring
 from include.retraining.snapshots import Frozen
 from include.retraining.spec import ModelSpec
@@ -94,9 +93,8 @@ def _try_half(store: Store, spec: ModelSpec, suite: Suite, stored: Stored) -> li
     """Validate one half on each interval, oldest first: limits that the past gives see no later number."""
     past: list[Earlier] = []
     found: dict[int, list[Outcome]] = defaultdict(list)
-    masked = frozenset(name for name, rule in spec.privacy.items() if rule == PSEUDONYMISE)
     for interval, frozen in stored if suite.expectations else ():
-        about = About(spec.name, interval, frozen.sha256, masked, spec.timezone, tuple(past))
+        about = About(spec.name, interval, frozen.sha256, spec.pseudonymised, spec.timezone, tuple(past))
         with snapshots.opened(store, frozen, spec.validation.rows_at_once) as rows:
             result = validate(rows, suite, about).result
         for place, row in enumerate(result["expectations"]):

@@ -18,7 +18,7 @@ class Later:
     """The same store, some days from now: what lies there at this moment is that much older, what comes is young."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.now_old = store, {(one.key, one.modified_at) for one in _everything(store, "")}
+        self.store, self.old = store, {(one.key, one.modified_at) for one in _everything(store, "")}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
@@ -30,7 +30,7 @@ class Later:
         return map(self._aged, self.store.leftovers(prefix))
 
     def _aged(self, one: Stored) -> Stored:
-        is_old = (one.key, one.modified_at) in self.now_old
+        is_old = (one.key, one.modified_at) in self.old
         return replace(one, modified_at=one.modified_at - DAYS_LATER) if is_old else one
 
 
