@@ -45,8 +45,21 @@ def known(labels: pd.DataFrame) -> int:
     return int((labels["status"] == KNOWN).sum())
 
 
+def finite(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    """Return rows as models meet them: an infinite number, which a division by zero leaves, is a missing one.
+
+    A suite's range says that it was there.
+    """
+    numbers = [name for name in spec.numeric if pd.api.types.is_float_dtype(rows[name])]
+    infinite = [name for name in numbers if np.isinf(rows[name]).any()]
+    return rows.assign(**{name: rows[name].replace([np.inf, -np.inf], np.nan) for name in infinite})
+
+
 def labelled(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    """Return the rows whose label is known, with it; raises DataError if a key stands twice or a label is infinite."""
+    """Return the rows whose label is known, with it; an infinite feature counts as missing.
+
+    Raises DataError if a key stands twice or a label is infinite.
+    """
     key, known = list(spec.key_columns), labels[labels["status"] == KNOWN]
     doubled = int(rows.duplicated(key).sum()), int(known.duplicated(key).sum())
     if any(doubled):
@@ -56,7 +69,7 @@ def labelled(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.Da
         )
     if spec.task == REGRESSION:
         _finite(known, spec)
-    return rows.merge(known[[*key, spec.label]], on=key, how="inner")
+    return finite(rows, spec).merge(known[[*key, spec.label]], on=key, how="inner")
 
 
 def labels_of(rows: pd.DataFrame, spec: ModelSpec) -> Labels:

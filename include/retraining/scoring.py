@@ -96,7 +96,7 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
     fresh, unloadable = _newly_served(registry, spec, inputs, validation, set(known))
     served = [line for line in [*known.values(), *fresh] if line["version"] == champion.version]
     recent = sorted(served, key=lambda line: line["span"])[-spec.decision.recent_intervals :]
-    rows = snapshots.read(registry.store, inputs.snapshot(inputs.interval))
+    rows = labelling.finite(snapshots.read(registry.store, inputs.snapshot(inputs.interval)), spec)
     shares = treated.touched(rows, registry.manifest(champion.version))
     return {
         "champion": champion.version,

@@ -105,3 +105,18 @@ def test_a_class_may_be_called_anything():
     rows = ROWS.assign(arrival=np.resize(np.array(names, dtype="object"), len(ROWS)))
     fitted = training.fit(CLASSES.candidates[0], rows, CLASSES)
     assert sorted(fitted.classes_) == sorted(names)
+
+
+@pytest.mark.parametrize("value", [INF, -INF])
+def test_an_infinite_feature_is_learned_from_and_scored_as_a_missing_one(value):
+    frame = toy.task_rows(count=40)
+    frame.loc[3, "weight"] = value
+    found = labelling.labelled(frame[list(NUMBERS.stored)], labelling.label_frame(frame, NUMBERS), NUMBERS)
+    assert found["weight"].isna().tolist() == [place == 3 for place in range(40)]
+    assert frame.loc[3, "weight"] == value
+    training.predict(training.fit(NUMBERS.candidates[0], found, NUMBERS), labelling.finite(frame, NUMBERS), NUMBERS)
+
+
+def test_rows_without_infinite_features_are_handed_on_as_they_are():
+    frame = toy.task_rows(count=40).assign(weight=lambda held: held["weight"].where(held.index > 3))
+    pd.testing.assert_frame_equal(labelling.finite(frame, NUMBERS), frame)
