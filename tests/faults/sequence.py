@@ -29,6 +29,7 @@ from include.retraining import (
     outcome,
     promotion_log,
     records,
+    registry,
     signing,
     smoke,
     snapshots,
@@ -108,6 +109,15 @@ def remembered() -> Iterator[None]:
         patch.setattr(snapshots, "READERS", 1)
         patch.setattr(promotion_log, "datetime", Clock)
         patch.setattr("os.fsync", lambda _: None)
+        yield
+
+
+@contextlib.contextmanager
+def proven(is_proven: bool) -> Iterator[None]:
+    """Take the store as proven before: only what befalls a probe itself needs the hundreds of calls of a proof."""
+    with pytest.MonkeyPatch.context() as patch:
+        if is_proven:
+            patch.setattr(registry, "prove", lambda _: None)
         yield
 
 

@@ -65,7 +65,8 @@ def test_after_any_fault_the_step_is_run_again_and_all_is_well(room, rehearsed, 
     for site in sites(calls):
         for fault in POSSIBLE[site[0][0]]:
             for variation in range(VARIATIONS.get(fault, 1)):
-                hit, found = folders.inject(room, run, step, site, fault, variation)
+                with sequence.proven("probe" not in site[0][1]):
+                    hit, found = folders.inject(room, run, step, site, fault, variation)
                 if hit is not None and fault in POSSIBLE[hit[0]]:
                     matrix.add((sequence.STEPS[step].split()[0], *hit), fault)
                 wrong += [f"call {site}, {fault} {variation}: {one}" for one in found]
