@@ -1,4 +1,11 @@
-"""Pure: applies a correction to what a version predicts, without refitting the version."""
+"""Pure: applies a correction to what a version predicts, without refitting the version.
+
+Binary: the log-odds become ``shift + slope * log-odds`` (Cox, Two further applications of a model for binary
+regression, Biometrika 45, 1958; Platt, Probabilistic outputs for support vector machines, 1999). Regression: the number
+becomes ``shift + slope * number``. Multiclass: each chance is multiplied by ``exp(shift)`` of its class, and a row's
+chances sum to 1 again (Saerens, Latinne and Decaestecker, Adjusting the outputs of a classifier to new a priori
+probabilities, Neural Computation 14, 2002).
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,40 +25,26 @@ def apply(
 ) -> Floats:
     """Return predictions as a correction changes them; one that changes nothing gives them back as they are.
 
-    Binary: the log-odds become ``shift + slope * log-odds`` (Platt, Probabilistic outputs for support vector machines,
-    1999; Cox, Two further applications of a model for binary regression, Biometrika 45, 1958). Regression: the number
-    becomes ``shift + slope * number``. Multiclass: each chance is multiplied by ``exp(shift)`` of its class, and a
-    row's chances sum to 1 again (Saerens, Latinne and Decaestecker, Adjusting the outputs of a classifier to new a
-    priori probabilities, Neural Computation 14, 2002).
-
     Parameters
     ----------
     correction : mapping
         ``shift`` and ``slope``, finite; or, with classes, ``shifts``: a finite number by class, 0 where none is named.
     predictions : array, shape (n_rows,), or (n_rows, n_classes) with classes
-        Chances, 0 to 1; of a regression numbers in the label's unit.
+        Chances, 0 to 1; of a regression numbers in the label's unit. The result has the same shape and unit.
     classes : sequence of str, shape (n_classes,)
         What the columns stand for; empty unless the task is multiclass.
     task : str
         ``regression`` for numbers: those of a binary model look the same and are corrected otherwise.
 
-    Returns
-    -------
-    array
-        Of the same shape: chances, 0 to 1, or numbers in the label's unit.
-
     Raises
     ------
     ValueError
-        The correction is not finite, lacks a number, or names a class that there is not; or a binary prediction is no
-        chance.
+        The correction is not finite, lacks a number, or names a class that there is not; or a chance is none.
 
     Examples
     --------
     >>> apply({"shift": 0.0, "slope": 2.0}, np.array([0.75])).round(6)
     array([0.9])
-    >>> apply({"shift": 1.0, "slope": 2.0}, np.array([3.0]), task="regression")
-    array([7.])
     """
     if classes:
         return _tilted(correction.get("shifts", {}), predictions, classes)
@@ -61,10 +54,17 @@ def apply(
     if task == REGRESSION:
         moved: Floats = shift + slope * predictions
         return moved
+    return _logistic(shift, slope, predictions)
+
+
+def _logistic(shift: float, slope: float, predictions: Floats) -> Floats:
     if not ((predictions >= 0) & (predictions <= 1)).all():
         raise ValueError("Some predictions are no chances from 0 to 1; name task='regression' to correct numbers.")
     clipped = np.clip(predictions, LEAST, 1 - LEAST)
-    return _chances(shift + slope * np.log(clipped / (1 - clipped)))
+    log_odds = shift + slope * np.log(clipped / (1 - clipped))
+    small = np.exp(-np.abs(log_odds))  # of large log-odds exp itself would overflow
+    found: Floats = np.where(log_odds >= 0, 1 / (1 + small), small / (1 + small))
+    return found
 
 
 def _tilted(shifts: Mapping[str, Any], predictions: Floats, classes: Sequence[str]) -> Floats:
@@ -75,13 +75,7 @@ def _tilted(shifts: Mapping[str, Any], predictions: Floats, classes: Sequence[st
         return predictions.copy()
     weighed: Floats = predictions * np.exp(told - told.max())
     totals = weighed.sum(axis=1, keepdims=True)
-    return np.divide(weighed, totals, out=predictions.copy(), where=totals > 0)
-
-
-def _chances(log_odds: Floats) -> Floats:
-    """Return the chances of log-odds, without an overflow where those are large."""
-    small = np.exp(-np.abs(log_odds))
-    found: Floats = np.where(log_odds >= 0, 1 / (1 + small), small / (1 + small))
+    found: Floats = np.divide(weighed, totals, out=predictions.copy(), where=totals > 0)
     return found
 
 

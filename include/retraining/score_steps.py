@@ -4,9 +4,10 @@ import logging
 from typing import Any
 
 from include.retraining import specs
-from include.retraining.steps import Run
 
 log = logging.getLogger(__name__)
+Run = dict[str, Any]
+"""What travels between the tasks: the interval, its snapshot, and the log entry by which a version was live."""
 
 
 def choose_interval(

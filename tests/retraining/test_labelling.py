@@ -105,3 +105,13 @@ def test_a_class_may_be_called_anything():
     rows = ROWS.assign(arrival=np.resize(np.array(names, dtype="object"), len(ROWS)))
     fitted = training.fit(CLASSES.candidates[0], rows, CLASSES)
     assert sorted(fitted.classes_) == sorted(names)
+
+
+@pytest.mark.parametrize(("change", "differ"), [(0.0, 0), (1.0, 1)], ids=["alike", "contradicting"])
+def test_labels_that_arrive_twice_are_refused_and_it_is_said_whether_they_contradict(change, differ):
+    frame = toy.task_rows(count=40)
+    known = labelling.label_frame(frame, NUMBERS)
+    twice = pd.concat([known, known[:2].assign(minutes=lambda held: held["minutes"] + [change, 0.0])])
+    message = rf"0 rows and 2 labels of parcels have the key \(parcel\).*Of these labels {differ} contradict another"
+    with pytest.raises(DataError, match=message):
+        labelling.labelled(frame[list(NUMBERS.stored)], twice, NUMBERS)
