@@ -1,9 +1,13 @@
 """The corridor of `score_<model>`: one function per task, as in `steps.py`."""
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from include.retraining import specs
+from include.retraining.errors import RetrainingError
+from include.retraining.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 Run = dict[str, Any]
@@ -26,8 +30,9 @@ def choose_interval(
     """
     from include.retraining import intake, serving
 
-    trigger = intake.trigger(run_id, dag_run, (data_interval_start, data_interval_end), params)
-    found = serving.choose(specs.load(model), trigger, intake.now_utc())
+    trigger, spec = intake.trigger(run_id, dag_run, (data_interval_start, data_interval_end), params), specs.load(model)
+    with _told_if_it_fails(spec):
+        found = serving.choose(spec, trigger, intake.now_utc())
     log.info("%s", found.sentence)
     return serving.to_plain(found)
 
@@ -40,8 +45,22 @@ def score_interval(found: Run, *, outlet_events: Any = None) -> dict[str, Any]:
     """
     from include.retraining import assets, predictions, serving
 
-    done, sentence = serving.score(specs.load(found["model"]), serving.from_plain(found))
+    spec = specs.load(found["model"])
+    with _told_if_it_fails(spec):
+        done, sentence = serving.score(spec, serving.from_plain(found))
     log.info("%s", sentence)
     result = {**predictions.told(done), "interval": found["span"], "sentence": sentence}
-    assets.announce_predictions(outlet_events, found["model"], result)
+    assets.announce_predictions(outlet_events, spec.name, result)
     return result
+
+
+@contextlib.contextmanager
+def _told_if_it_fails(spec: ModelSpec) -> Iterator[None]:
+    """Send one message if what is done here fails for good: somebody waits for these predictions."""
+    from include.retraining import alerts
+
+    try:
+        yield
+    except RetrainingError as error:
+        alerts.tell_last(spec, f"{spec.name}: an interval was not scored. {error}", "error", error)
+        raise

@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -82,11 +83,13 @@ def test_a_second_run_of_the_interval_finds_what_is_there(world: World) -> None:
     assert world.objects() == before
 
 
-def test_a_run_that_is_wrongly_asked_fails_and_writes_nothing(world: World) -> None:
+def test_a_run_that_is_wrongly_asked_fails_with_one_message_and_writes_nothing(world: World, messages: Path) -> None:
     before = world.objects()
     half = "20130128T050000Z--20130128T170000Z"
     state, tasks, _ = score("2013-01-28", interval=half)
     assert (state, tasks["choose_interval"]) == ("failed", "failed")
+    (message,) = messages.read_text().splitlines()
+    assert message.startswith(f"error: {MODEL}: an interval was not scored. {half} is no interval of {MODEL}")
     assert world.objects() == before
 
 
