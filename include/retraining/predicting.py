@@ -97,6 +97,8 @@ def matched(
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return the prediction of each row by its key, and whether it has one; what stands twice for a key is none.
 
+    Where rows had another key when they were predicted, none is theirs.
+
     Parameters
     ----------
     served : pd.DataFrame
@@ -108,6 +110,8 @@ def matched(
         Those of the table.
     """
     key = list(spec.key_columns)
+    if not set(key) <= set(served):
+        return np.full((len(rows), len(classes)) if classes else len(rows), np.nan), np.zeros(len(rows), dtype="bool")
     single = served[~served.duplicated(key, keep=False)]
     places = pd.MultiIndex.from_frame(single[key]).get_indexer(pd.MultiIndex.from_frame(rows[key]))
     values = single[columns(PREDICTION, classes)].to_numpy(dtype="float64")

@@ -153,6 +153,11 @@ class TestMatched:
         kept = predicting.table(rows, spec, np.full(4, 0.2), None, ())
         assert not predicting.matched(kept, rows.assign(number=["1", "2", "3", "4"]), spec, ())[1].any()
 
+    def test_where_the_key_has_changed_since_nothing_matches(self):
+        spec = toy.spec(key_columns=("parcel", "region"))
+        assert not predicting.matched(self.KEPT, ROWS, spec, ())[1].any()
+        assert predicting.matched(self.KEPT, ROWS, spec, ("a", "b"))[0].shape == (4, 2)
+
     def test_no_predictions_match_nothing(self):
         assert not predicting.matched(self.KEPT.head(0), ROWS, SPEC, ())[1].any()
 
