@@ -14,7 +14,7 @@ DOC = """
 
 1. **pull_snapshot** freezes the interval's rows, and labels that became known.
 2. **validate_snapshot** runs the suite; a critical failure stops the run (*blocked*). Its Data Docs button says why.
-3. **evaluate_champion** scores what was live on newly labelled intervals and measures drift, which informs only.
+3. **evaluate_champion** judges what was live on newly labelled intervals and measures drift, which informs only.
 4. **decide** answers keep, retrain or insufficient data, with reasons.
 5. **train_candidate**, **select_challenger**: candidates on temporal folds; the simplest within one standard error.
 6. **compare_with_champion** judges both on intervals neither was fitted on; **promote** follows only a clear win.

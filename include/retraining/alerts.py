@@ -48,10 +48,15 @@ def message(spec: ModelSpec, found: dict[str, Any]) -> str:
 
 
 def send_last(spec: ModelSpec, found: dict[str, Any], error: Exception) -> None:
+    """Send the message of a run about an error that no further try will mend."""
+    tell_last(spec, message(spec, found), SEVERITIES.get(found["answer"], "info"), error)
+
+
+def tell_last(spec: ModelSpec, text: str, severity: str, error: Exception) -> None:
     """Send a message about an error that no further try of this task will mend; earlier tries stay silent."""
     task = get_current_context()["ti"]
     if isinstance(error, BadInput) or task.try_number > task.max_tries:
-        send(spec, found)
+        tell(spec, text, severity)
 
 
 def send(spec: ModelSpec, found: dict[str, Any]) -> None:

@@ -18,10 +18,21 @@ def champion(model: str) -> Asset:
     return Asset(name=f"{model}_champion", uri=f"retraining://{model}/champion", group="champion")
 
 
+def predictions(model: str) -> Asset:
+    """Return the asset of a model's predictions: the champion has scored an interval."""
+    return Asset(name=f"{model}_predictions", uri=f"retraining://{model}/predictions", group="predictions")
+
+
 def announce_snapshot(events: Any, model: str, inputs: dict[str, Any]) -> None:
     """Attach to the event which interval was frozen, and how many rows."""
     if events is not None:
         events[snapshot(model)].extra = {"interval": inputs["interval"]["span"], "rows": inputs["rows"]}
+
+
+def announce_predictions(events: Any, model: str, done: dict[str, Any]) -> None:
+    """Attach to the event where the predictions lie, of which interval and by which version."""
+    if events is not None:
+        events[predictions(model)].extra = {name: done[name] for name in ("key", "interval", "version", "rows")}
 
 
 def announce_champion(events: Any, model: str, promoted: dict[str, Any]) -> None:

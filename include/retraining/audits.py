@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from include.retraining import collecting, fetching, keys, records, retention, signing, snapshots, validation
+from include.retraining import (
+    collecting,
+    corrections,
+    fetching,
+    keys,
+    predictions,
+    records,
+    retention,
+    signing,
+    snapshots,
+    validation,
+)
 from include.retraining.challengers import CANDIDATE
 from include.retraining.errors import IntegrityError
 from include.retraining.findings import (
@@ -88,6 +99,20 @@ def validated(audit: Audit, look: Look) -> None:
         look.add(head, "presence", "Its page of Data Docs is gone.")
     if content and (aside := content.get("quarantined")) and aside["key"] in audit.listed:  # kept for less long
         look.ask(aside["key"], partial(_check_bytes, audit.store, aside["key"], aside))
+
+
+def predicted(audit: Audit, look: Look) -> None:
+    """Check the manifest of predictions, and the rows against it."""
+    head, keyring = look.group.keys[0], audit.registry.keyring
+    if found := look.ask(head, partial(predictions.read_manifest, audit.store, keyring, head)):
+        expected = {"sha256": found.sha256, "size_bytes": found.size_bytes}
+        look.ask(found.key, partial(_check_bytes, audit.store, found.key, expected))
+
+
+def corrected(audit: Audit, look: Look) -> None:
+    """Check that a correction is signed, and of the interval and version that its key says."""
+    key, registry = look.group.keys[0], audit.registry
+    look.ask(key, partial(corrections.read_one, audit.store, registry.keyring, registry.model, key))
 
 
 def ran(audit: Audit, look: Look) -> None:
@@ -184,6 +209,8 @@ AUDITS: dict[str, Callable[[Audit, Look], None]] = {
     "snapshots": rows,
     "labels": rows,
     "validations": validated,
+    "predictions": predicted,
+    "calibrations": corrected,
     "runs": ran,
     "candidates": trained,
     "versions": registered,

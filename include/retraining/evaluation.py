@@ -5,7 +5,7 @@ every statistic here: a bound resamples intervals, never rows.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,6 @@ MINIMUM_BLOCKS = 7
 """Fewer intervals than this cannot be resampled in blocks; the t bound is used and said."""
 RESAMPLES = 2000
 MISSING = "missing"
-METRICS = ("log_loss", "auc", "brier", "accuracy", "squared_error", "absolute_error", "r2")
 EMPTY = "No rows to score: an interval without known labels has no metrics."
 
 
@@ -244,20 +243,6 @@ def is_clearly_higher(recent: Sequence[float], reference: Sequence[float], confi
     freedom = 1 / sum((part / total) ** 2 / (len(side) - 1) for part, side in sides)
     low = difference - float(stats.t.ppf(confidence, freedom)) * total**0.5
     return low > 0, low
-
-
-def summarise(per_interval: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return bounds of each metric over intervals; a metric that no interval has is left out.
-
-    One interval has no bound, which JSON tells as null.
-    """
-    columns = {name: [one[name] for one in per_interval if one.get(name) is not None] for name in METRICS}
-    found = {name: asdict(bounds(values)) for name, values in columns.items() if values}
-    return {name: {key: _finite(value) for key, value in one.items()} for name, one in found.items()}
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _t_bounds(values: Floats, confidence: float) -> Bounds:

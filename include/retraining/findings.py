@@ -14,6 +14,8 @@ REPAIRS = {
     "snapshots": "Restore {key} from a backup, or delete {folder}: the next run pulls the interval again.",
     "labels": "Restore {key} from a backup, or delete it and its manifest: the next run pulls the interval again.",
     "validations": "Delete {folder}: the next run that needs it validates again.",
+    "predictions": "Restore {key} from a backup, or delete it and its manifest: the interval is then scored again.",
+    "calibrations": "Restore {key} from a backup, or delete it: scores are then made without a correction.",
     "runs": "Restore {key} from a backup. Without one delete it: an earlier record counts again, or the run is new.",
     "candidates": "Delete {folder}: a rerun trains the candidate again.",
     "versions": "Restore {key} from a backup. Without one delete {folder} and clear the run that made the version.",

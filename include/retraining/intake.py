@@ -102,6 +102,13 @@ def pull(spec: ModelSpec, trigger: Trigger, now: datetime) -> Inputs:
         return write_inputs(store, keys.inputs(spec.name, window.current, trigger.run_id), content)
 
 
+def freeze(spec: ModelSpec, registry: Registry, interval: Interval, as_of: datetime) -> Frozen:
+    """Return the snapshot of one interval as known at the as-of, pulling it if it is not there yet."""
+    source = connections.settings(spec.source.connection)
+    pull_ = Pull(spec, registry.store, registry.keyring, source, as_of, _secret(spec))
+    return _gather(pull_, interval, is_labelled=False, refresh=False)[0]
+
+
 def _identity(spec: ModelSpec, trigger: Trigger, window: Window) -> dict[str, Any]:
     unknown = sorted(set(trigger.form) - set(FORM))
     if unknown:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from include.retraining.store import Stored
 
 LEFTOVERS, UNKNOWN = "leftovers", "unknown"
-HEADED = {"snapshots", "labels", "validations", "candidates", "versions"}
+HEADED = {"snapshots", "labels", "validations", "predictions", "candidates", "versions"}
 """Kinds of which a group without its head does not exist. A run that was never pinned is told by its record alone."""
 Id = tuple[str, Interval | None, str]
 

@@ -19,7 +19,8 @@ _SHAPES = {
     "quarantine": ("quarantine", _ROWS),
     "validations": ("validations", _SPAN + _NAME + r"/(?P<part>result\.json)"),
     "data-docs": ("validations", _SPAN + _NAME + r"\.(?P<part>html)"),
-    "predictions": ("predictions", _ROWS),
+    "predictions": ("predictions", _SPAN + _NAME + r"\.(?P<part>parquet(?:\.json)?)"),
+    "calibrations": ("calibrations", _SPAN + _NAME + r"\.(?P<part>json)"),
     "runs": ("runs", _SPAN + _NAME + r"/(?P<part>inputs\.json|record-[1-9]\d*\.json)"),
     "candidates": ("candidates", _FILES),
     "versions": ("versions", _FILES),
@@ -253,9 +254,24 @@ def quarantine(model: str, interval: Interval, rows_sha256: str, suite_sha256: s
     return f"{quarantines(model, interval)}{rows_sha256[:12]}-{suite_sha256[:12]}.parquet"
 
 
-def predictions(model: str) -> str:
-    """``{model}/predictions/``."""
-    return f"{model}/predictions/"
+def predictions(model: str, interval: Interval | None = None) -> str:
+    """``{model}/predictions/[{start}--{end}/]``."""
+    return _of_interval(f"{model}/predictions/", interval)
+
+
+def prediction_rows(model: str, interval: Interval, version_id: str, correction_sha256: str | None) -> str:
+    """``{model}/predictions/{start}--{end}/{version}-{calibration12|raw}.parquet``; its manifest ends in ``.json``."""
+    return f"{predictions(model, interval)}{version_id}-{(correction_sha256 or 'raw')[:12]}.parquet"
+
+
+def calibrations(model: str, interval: Interval | None = None) -> str:
+    """``{model}/calibrations/[{start}--{end}/]``."""
+    return _of_interval(f"{model}/calibrations/", interval)
+
+
+def calibration(model: str, interval: Interval, version_id: str, labels_sha256: str) -> str:
+    """``{model}/calibrations/{start}--{end}/{version}-{labels12}.json``: the correction in force for an interval."""
+    return f"{calibrations(model, interval)}{version_id}-{labels_sha256[:12]}.json"
 
 
 def probe(token: str, name: str = "") -> str:

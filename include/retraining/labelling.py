@@ -63,9 +63,10 @@ def labelled(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec) -> pd.Da
     key, known = list(spec.key_columns), labels[labels["status"] == KNOWN]
     doubled = int(rows.duplicated(key).sum()), int(known.duplicated(key).sum())
     if any(doubled):
+        differ = int(known.drop_duplicates([*key, spec.label]).duplicated(key).sum())
         raise DataError(
             f"{doubled[0]} rows and {doubled[1]} labels of {spec.name} have the key ({', '.join(key)}) of another. "
-            "Mend the query, and expect a unique key in the suite."
+            f"Mend the query, and expect a unique key in the suite. Of these labels {differ} contradict another."
         )
     if spec.task == REGRESSION:
         _finite(known, spec)

@@ -124,6 +124,7 @@ class Retention:
     validations: Keep = field(default_factory=lambda: Keep(400, 120))
     """Results and their Data Docs."""
     predictions: Keep = field(default_factory=lambda: Keep(400, 120))
+    """Predictions, and the corrections that were in force for them."""
     records: Keep = field(default_factory=lambda: Keep(800, 120))
     """Inputs and records of runs."""
     versions: Keep = field(default_factory=lambda: Keep(400, 10))

@@ -30,6 +30,7 @@ POLICIES = {
     "quarantine": "quarantines",
     "validations": "validations",
     "predictions": "predictions",
+    "calibrations": "predictions",
     "runs": "records",
     "versions": "versions",
     "candidates": "candidates",
@@ -47,6 +48,7 @@ ORDER = (
     "runs",
     "run hints",
     "predictions",
+    "calibrations",
     "validations",
     "quarantine",
     "labels",
@@ -163,7 +165,7 @@ def _live_at(log: Sequence[Served], moment: datetime) -> str | None:
 
 def _newest_named(groups: Sequence[Group], retention: Retention) -> Iterator[tuple[Id, str]]:
     """Tell what is among the newest intervals, or versions, that are kept however old they are."""
-    for kind in ("quarantine", "validations", "predictions", "runs"):
+    for kind in ("quarantine", "validations", "predictions", "calibrations", "runs"):
         keep = _policy(kind, retention)
         counted = _newest(groups, (kind,), keep.newest)
         for one in groups:

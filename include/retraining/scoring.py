@@ -12,14 +12,14 @@ from include.retraining import (
     judging,
     keys,
     labelling,
-    libraries,
+    measuring,
     records,
+    served,
     signing,
     snapshots,
     training,
     treated,
 )
-from include.retraining.errors import IntegrityError
 from include.retraining.phrases import visible
 from include.retraining.promotion import Scored
 from include.retraining.promotion_log import Entry
@@ -93,9 +93,10 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         return {"champion": None, "intervals": [], "drift": {}, "sentence": "No version was live."}
     earlier = records.history(registry.store, spec.name, inputs.interval, remembered_since(spec, inputs))
     known = {line["span"]: line for one in earlier for line in one.get("evaluation", {}).get("intervals", [])}
-    fresh, unloadable = _newly_served(registry, spec, inputs, validation, set(known))
-    served = [line for line in [*known.values(), *fresh] if line["version"] == champion.version]
-    recent = sorted(served, key=lambda line: line["span"])[-spec.decision.recent_intervals :]
+    fresh, unloadable = _newly_labelled(registry, spec, inputs, validation, known)
+    lines = {**known, **{line["span"]: line for line in fresh}}  # of several evaluations of an interval the newest
+    recent = [lines[span] for span in sorted(lines) if lines[span]["version"] == champion.version]
+    recent, new = recent[-spec.decision.recent_intervals :], [line for line in fresh if not line["again"]]
     rows = labelling.finite(snapshots.read(registry.store, inputs.snapshot(inputs.interval)), spec)
     shares = treated.touched(rows, registry.manifest(champion.version))
     return {
@@ -103,44 +104,40 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "entry": champion.number,
         "metric": judging.of(spec.task).key,
         "intervals": fresh,
-        "newest_loss": judging.loss(fresh[-1]) if fresh else None,
-        "recent": evaluation.summarise(recent),
+        "newest_loss": judging.loss(new[-1]) if new else None,
+        "recent": measuring.summarise(recent),
         "recent_losses": [judging.loss(line) for line in recent],
         "reference_losses": _reference(registry.store, champion),
         "drift": _drift(registry, rows, champion, earlier),
         "treated": shares,
         "unloadable": unloadable,
-        "sentence": (
-            _unscored(champion.version, unloadable) or _sentence(champion.version, fresh, judging.of(spec.task))
-        )
+        "sentence": _told(champion, fresh, unloadable, spec)
+        + _waiting(inputs, champion)
         + treated.sentence(treated.warnings(shares)),
     }
 
 
-def _newly_served(
-    registry: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str, Any], known: set[str]
+def _newly_labelled(
+    registry: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str, Any], known: dict[str, dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Score each interval with the version that was live when it began: what it really served.
+    """Judge each interval that no earlier run did, or did on other labels, by the version that was live as it began.
 
     Also returns which versions have no scores, since another release of a library wrote them, and why.
     """
-    new = [one for part in ("training", "holdout") for one in usable(inputs, validation, part)]
-    new = [one for one in new if keys.span(one) not in known]
-    live = {one: registry.live_at(one.start, int(inputs.content["base"])) for one in new}
-    rows = labelled_rows(registry.store, spec, inputs, [one for one in new if live[one] is not None])
-    lines, unloadable = list[dict[str, Any]](), dict[str, str]()
-    serving = {entry.version: entry for one, entry in live.items() if entry and one in rows}
-    for version, served in sorted(serving.items()):
-        try:
-            estimator = registry.load_live(served)
-        except IntegrityError as error:
-            if error.check != libraries.CHECK:
-                raise
-            unloadable[version] = str(error)
-            continue
-        own = {one: rows[one] for one in rows if (entry := live[one]) and entry.version == version}
-        lines += [{**line, "version": version} for line in score_each(estimator, own, spec)]
-    return sorted(lines, key=lambda line: str(line["span"])), unloadable
+    wanted = [one for part in ("training", "holdout") for one in usable(inputs, validation, part)]
+    judged_on = {one: inputs.labels(one).sha256[:12] for one in wanted}
+    wanted = [one for one in wanted if _is_unjudged(known.get(keys.span(one)), judged_on[one])]
+    live = {one: registry.live_at(one.start, int(inputs.content["base"])) for one in wanted}
+    serving = {one: entry for one, entry in live.items() if entry}
+    lines, unloadable = served.judge(registry, spec, labelled_rows(registry.store, spec, inputs, serving), serving)
+    digests = {keys.span(one): digest for one, digest in judged_on.items()}
+    told = [{**line, "labels": digests[line["span"]], "again": line["span"] in known} for line in lines]
+    return told, unloadable
+
+
+def _is_unjudged(line: dict[str, Any] | None, labels: str) -> bool:
+    """Return whether an interval has no line, or one on labels that were corrected or completed since."""
+    return line is None or line.get("labels", labels) != labels  # lines of earlier releases do not say which
 
 
 def _reference(store: Store, champion: Entry) -> list[float]:
@@ -157,18 +154,45 @@ def _drift(registry: Registry, rows: pd.DataFrame, champion: Entry, earlier: lis
     return drift.report(baseline, rows, previous)
 
 
-def _unscored(version: str, unloadable: dict[str, str]) -> str:
-    if version not in unloadable:
-        return ""
-    return f"Champion {version} cannot be scored with the libraries installed here. {unloadable[version]}"
+def _told(champion: Entry, fresh: list[dict[str, Any]], unloadable: dict[str, str], spec: ModelSpec) -> str:
+    sentence = _sentence(champion.version, fresh, judging.of(spec.task))
+    if champion.version not in unloadable:
+        return sentence
+    why = unloadable[champion.version]
+    unscored = f"Champion {champion.version} cannot be scored with the libraries installed here. {why}"
+    return f"{unscored} {sentence}" if fresh else unscored
 
 
 def _sentence(version: str, fresh: list[dict[str, Any]], judged: judging.Loss) -> str:
-    if not fresh:
-        return f"Champion {version}: no interval became labelled since the last evaluation."
-    losses = [judging.loss(line) for line in fresh]
-    told = f"mean {judged.words} {judged.level(sum(losses) / len(losses))}"
-    return f"Scored {len(fresh)} newly labelled interval(s): {told}.{_unseen(fresh)}"
+    new, again = ([line for line in fresh if line["again"] is is_again] for is_again in (False, True))
+    told = f"Champion {version}: no interval became labelled since the last evaluation."
+    if new:
+        losses = [judging.loss(line) for line in new]
+        told = f"mean {judged.words} {judged.level(sum(losses) / len(losses))}"
+        told = f"Scored {len(new)} newly labelled interval(s): {told}."
+    if again:
+        told += f" {len(again)} evaluated again, since labels were corrected or came late."
+    return f"{told}{_sources(fresh)}{_unseen(fresh)}"
+
+
+def _sources(fresh: list[dict[str, Any]]) -> str:
+    """Return how many intervals were judged by what was really predicted, and of how many rows that was not kept."""
+    kept = sum(line["source"] == served.SERVED for line in fresh)
+    partly = [line["missing"] for line in fresh if "missing" in line]
+    told = f" {kept} of {len(fresh)} judged by what was predicted then." if kept else ""
+    if partly:
+        told += f" {len(partly)} scored again, for {sum(partly)} labelled rows had no prediction."
+    return told
+
+
+def _waiting(inputs: Inputs, champion: Entry) -> str:
+    """Return which intervals that the champion served should be labelled by now, and have too few labels."""
+    late = [span for span in inputs.content.get("incomplete", []) if _served_by(champion, span)]
+    return f" {len(late)} interval(s) have too few labels to be judged yet, the oldest {min(late)}." if late else ""
+
+
+def _served_by(champion: Entry, span: str) -> bool:
+    return keys.parse_span(span).start >= champion.effective_from
 
 
 def _unseen(fresh: list[dict[str, Any]]) -> str:

@@ -62,7 +62,10 @@ def validate_snapshot(run: Run) -> dict[str, Any]:
 
 
 def evaluate_champion(run: Run) -> dict[str, Any]:
-    """Score what was live on newly labelled intervals, and measure drift of the interval under test."""
+    """Judge what was live on newly labelled intervals, and measure drift of the interval under test.
+
+    By what `score_<model>` kept of it before the labels were known; what it did not keep is predicted again.
+    """
     desk = _desk(run)
     from include.retraining import scoring
 

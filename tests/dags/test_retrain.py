@@ -33,7 +33,8 @@ def dag():
 
 
 def test_the_listed_files_are_all_there_is() -> None:
-    assert sorted(path.name for path in (ROOT / "dags").glob("*.py")) == ["maintenance.py", "retrain.py", "rollback.py"]
+    listed = ["maintenance.py", "retrain.py", "rollback.py", "score.py"]
+    assert sorted(path.name for path in (ROOT / "dags").glob("*.py")) == listed
 
 
 def test_task_ids_are_the_steps_in_the_order_of_the_story(dag) -> None:
@@ -115,14 +116,16 @@ def test_one_broken_spec_does_not_take_the_others_down(tmp_path: Path) -> None:
     (tmp_path / "include" / "models" / "worse.py").write_text("SPEC = 1 / 0\n")
     code = (
         "import json, runpy; dags = runpy.run_path('dags/retrain.py')['DAGS'];"
-        "print(json.dumps({name: sorted(dag.tags) for name, dag in dags.items()}))"
+        "scoring = sorted(runpy.run_path('dags/score.py')['DAGS']);"
+        "print(json.dumps([scoring, {name: sorted(dag.tags) for name, dag in dags.items()}]))"
     )
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=_env(tmp_path), capture_output=True, text=True
     )
-    tags = json.loads(found.stdout.splitlines()[-1])
+    scoring, tags = json.loads(found.stdout.splitlines()[-1])
     sound = {name: sorted([name, "retraining"]) for name in specs.names()}
     assert tags == {**sound, "worse": ["broken-spec", "retraining"]}
+    assert scoring == specs.names(), "one DAG says what is wrong with a spec, and is enough"
 
 
 def test_the_broken_dags_one_task_raises_the_full_message(tmp_path: Path) -> None:

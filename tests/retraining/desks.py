@@ -3,11 +3,13 @@
 import json
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
 from include.retraining import libraries, signing, smoke, training
 from include.retraining.registry import ARTIFACT, CARD, SMOKE, Registry
+from include.retraining.spec import ModelSpec
 from include.retraining.store import Store
 from tests.retraining import toy
 
@@ -21,7 +23,11 @@ FOREIGN = signing.Keyring("key-1", {"key-1": "f" * 40})
 def trained() -> dict[str, bytes]:
     """Return the files of a fitted candidate: its artifact, and rows with what it predicts for them."""
     spec, rows = toy.spec(), pd.concat([toy.rows(number) for number in range(4)], ignore_index=True)
-    fitted = training.fit(spec.candidates[0], rows, spec)
+    return files_of(spec, training.fit(spec.candidates[0], rows, spec), rows)
+
+
+def files_of(spec: ModelSpec, fitted: Any, rows: pd.DataFrame) -> dict[str, bytes]:
+    """Return the files of a version: its artifact, and rows with what it predicts for them."""
     recorded = smoke.record(fitted, smoke.rows(rows, spec.numeric, spec.categorical), spec.numeric)
     return {ARTIFACT: training.dump(fitted), SMOKE: signing.canonical(recorded)}
 

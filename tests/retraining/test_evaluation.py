@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.retraining import evaluation, signing
+from include.retraining import evaluation
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=30)
 
@@ -142,18 +142,6 @@ def test_without_any_spread_a_difference_is_a_difference():
     assert evaluation.is_clearly_higher([0.5, 0.5], [0.5, 0.5], 0.99) == (False, 0.0)
 
 
-def test_a_summary_leaves_out_what_no_interval_has():
-    lines = [evaluation.score(array(0, 0), array(0.1, 0.2)) for _ in range(3)]
-    assert set(evaluation.summarise(lines)) == {"log_loss", "brier", "accuracy"}
-    assert evaluation.summarise([]) == {}
-
-
-def test_a_summary_of_one_interval_can_be_told_as_json():
-    found = evaluation.summarise([evaluation.score(array(0, 1), array(0.5, 0.5))])
-    assert (found["log_loss"]["low"], found["log_loss"]["high"]) == (None, None)
-    assert signing.canonical(found)
-
-
 def test_the_bootstrap_of_few_intervals_does_not_call_noise_a_gain():
     """Of 600 series of 7 independent values around zero about a tenth lies above its one-sided 90 % bound."""
     random = np.random.default_rng(1)
@@ -253,10 +241,3 @@ def test_slices_of_any_task_are_scored_by_its_own_loss():
         rows, "origin", classes("a", "b", "b"), chances, evaluation.measure("multiclass", ("a", "b"))
     )
     assert named == {"EWR": pytest.approx(-math.log(0.9)), "JFK": pytest.approx(math.log(2))}
-
-
-def test_a_summary_bounds_the_metrics_of_any_task():
-    lines = [evaluation.score_numbers(array(1, 2, number), array(1, 1, 1)) for number in range(3)]
-    assert set(evaluation.summarise(lines)) == {"squared_error", "absolute_error", "r2"}
-    lines = [evaluation.score_classes(classes("a", "b"), np.array([[0.5, 0.5]] * 2), ("a", "b")) for _ in range(3)]
-    assert set(evaluation.summarise(lines)) == {"log_loss", "accuracy", "auc"}

@@ -53,6 +53,7 @@ def test_the_head_goes_first_and_the_current_record_last(kind, listed, order):
         keys.version(MODEL, "v", "model.joblib"),
         keys.candidate(MODEL, "v", "model.joblib"),
         keys.data_docs_page(MODEL, DAY, "a" * 64, "s" * 64),
+        keys.prediction_rows(MODEL, DAY, "v", None),
     ],
 )
 def test_without_its_head_nothing_exists(key):
@@ -70,7 +71,7 @@ def test_without_its_head_nothing_exists(key):
         (keys.sweep(MODEL, "t"), "sweeps"),
         (keys.collection(MODEL, AS_OF, "c" * 64), "collections"),
         (f"{keys.quarantines(MODEL)}{keys.span(DAY)}/{'a' * 12}.parquet", "quarantine"),
-        (f"{keys.predictions(MODEL)}{keys.span(DAY)}/v-raw.parquet", "predictions"),
+        (keys.calibration(MODEL, DAY, "v", "l" * 64), "calibrations"),
     ],
 )
 def test_what_has_no_head_exists_by_itself(key, kind):

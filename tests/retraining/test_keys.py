@@ -33,6 +33,12 @@ WRITTEN = {
     keys.run_hint(
         "m", "scheduled__2013-02-01T05:00:00+00:00"
     ): "m/hints/runs/scheduled__2013-02-01T05_00_00_00_00.json",
+    keys.predictions("m"): "m/predictions/",
+    keys.prediction_rows("m", DAY, "v", None): f"m/predictions/{SPAN}/v-raw.parquet",
+    keys.prediction_rows("m", DAY, "v", SHA): f"m/predictions/{SPAN}/v-0123456789ab.parquet",
+    keys.rows_manifest(keys.prediction_rows("m", DAY, "v", None)): f"m/predictions/{SPAN}/v-raw.parquet.json",
+    keys.calibrations("m", DAY): f"m/calibrations/{SPAN}/",
+    keys.calibration("m", DAY, "v", SHA): f"m/calibrations/{SPAN}/v-0123456789ab.json",
     keys.candidate("m", "v", "model.joblib"): "m/candidates/v/model.joblib",
     keys.versions("m"): "m/versions/",
     keys.version("m", "20130201-abc", "manifest.json"): "m/versions/20130201-abc/manifest.json",

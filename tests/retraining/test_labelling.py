@@ -120,3 +120,13 @@ def test_an_infinite_feature_is_learned_from_and_scored_as_a_missing_one(value):
 def test_rows_without_infinite_features_are_handed_on_as_they_are():
     frame = toy.task_rows(count=40).assign(weight=lambda held: held["weight"].where(held.index > 3))
     pd.testing.assert_frame_equal(labelling.finite(frame, NUMBERS), frame)
+
+
+@pytest.mark.parametrize(("change", "differ"), [(0.0, 0), (1.0, 1)], ids=["alike", "contradicting"])
+def test_labels_that_arrive_twice_are_refused_and_it_is_said_whether_they_contradict(change, differ):
+    frame = toy.task_rows(count=40)
+    known = labelling.label_frame(frame, NUMBERS)
+    twice = pd.concat([known, known[:2].assign(minutes=lambda held: held["minutes"] + [change, 0.0])])
+    message = rf"0 rows and 2 labels of parcels have the key \(parcel\).*Of these labels {differ} contradict another"
+    with pytest.raises(DataError, match=message):
+        labelling.labelled(frame[list(NUMBERS.stored)], twice, NUMBERS)

@@ -52,6 +52,15 @@ def validation(day: int, days_old: float = OLD) -> list[Stored]:
     return [at(keys.validation(*where), days_old), at(keys.data_docs_page(*where), days_old)]
 
 
+def predicted(day: int, days_old: float = OLD) -> list[Stored]:
+    key = keys.prediction_rows(MODEL, toy.day(day), "v", None)
+    return [at(keys.rows_manifest(key), days_old), at(key, days_old)]
+
+
+def correction(day: int, days_old: float = OLD) -> Stored:
+    return at(keys.calibration(MODEL, toy.day(day), "v", "a" * 12), days_old)
+
+
 def planned(listed: Iterable[Stored], facts: Facts = Facts(), policy: Retention = POLICY) -> retention.Plan:  # noqa: B008
     return retention.plan(MODEL, inventory.take(MODEL, listed), facts, policy, NOW)
 
@@ -95,6 +104,15 @@ class TestByAge:
         gone = [*validation(0), *run(0, "a"), *listed[-2:]]
         assert freed(listed) == named(gone)
 
+    def test_predictions_and_their_corrections_are_kept_alike(self):
+        listed = [one for day in range(3) for one in (*predicted(day), correction(day))]
+        assert freed(listed) == named([*predicted(0), correction(0)])
+        assert freed([predicted(0)[1]]) == named(predicted(0)[1:]), "a crash left rows without a manifest"
+
+    def test_predictions_go_before_the_correction_that_they_name(self):
+        listed = [one for day in range(3) for one in (*predicted(day), correction(day))]
+        assert [fate.group.kind for fate in planned(listed).freed] == ["predictions", "calibrations"]
+
     def test_a_hint_goes_with_its_run(self):
         listed = [*run(0, "a"), *run(1, "b"), *run(2, "c"), at(keys.run_hint(MODEL, "gone"))]
         assert {key for key in freed(listed) if "hints" in key} == {
@@ -109,7 +127,7 @@ class TestNever:
         assert freed([*listed, at(keys.champion_hint(MODEL), 9999)]) == set()
 
     def test_what_this_release_does_not_know(self):
-        assert freed([at(f"{MODEL}/calibrations/x", 9999)]) == set()
+        assert freed([at(f"{MODEL}/inventions/x", 9999)]) == set()
 
     @pytest.mark.parametrize(("days_old", "goes"), [(1.9, False), (2, True)])
     def test_what_is_younger_than_two_days(self, days_old, goes):

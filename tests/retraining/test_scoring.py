@@ -221,7 +221,7 @@ def test_a_regression_is_evaluated_by_its_squared_error(desk, keyring):
     found = scoring.evaluate(desk, NUMBERS, toy.pin(desk.store, keyring, NUMBERS, DAYS, base=base), toy.PASSED)
     assert found["metric"] == "squared_error"
     assert found["newest_loss"] == found["recent_losses"][-1] == found["intervals"][-1]["squared_error"]
-    assert set(found["recent"]) == {"squared_error", "absolute_error", "r2"}
+    assert set(found["recent"]) == {"squared_error", "absolute_error", "r2", "bias", "spread_ratio"}
     mean = np.mean(found["recent_losses"])
     assert (
         found["sentence"]

@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from include.retraining import collecting, keys, records, signing
+from include.retraining import collecting, corrections, keys, predictions, records, signing
+from include.retraining.corrections import Correction
 from include.retraining.errors import Unavailable
 from include.retraining.findings import REMAINS, Finding
 from include.retraining.folder import TEMPORARY, open_folder
@@ -261,6 +263,55 @@ class TestValidations:
         desk.store.delete(keys.data_docs_page(MODEL, toy.day(0), "c" * 64, "d" * 64))
         assert (only(desk).key, only(desk).check) == (self.key(desk), "presence")
         assert only(desk).problem == "Its page of Data Docs is gone."
+
+
+class TestPredictions:
+    @pytest.fixture
+    def key(self, desk: Registry) -> str:
+        """Store predictions and the correction that was in force, and return the key of the former."""
+        interval, frame = toy.day(5), pd.DataFrame({"parcel": ["p"], "prediction": [0.5]})
+        correction = Correction(CHAMPION, keys.stamp(interval.start), "a" * 64, {"shift": 1.0, "slope": 1.0})
+        corrections.write(desk.store, desk.keyring, MODEL, interval, correction)
+        key = keys.prediction_rows(MODEL, interval, CHAMPION, correction.digest)
+        about = {"version": CHAMPION, "entry": 4, "snapshot_sha256": "5" * 64, "as_of": keys.stamp(interval.end)}
+        predictions.write(desk.store, desk.keyring, key, frame, {**about, "unusable": 0})
+        desk.store.age(OLD)
+        return key
+
+    def test_nothing_is_told_of_sound_ones(self, desk, key):
+        assert found(desk) == ()
+
+    @pytest.mark.parametrize(("harm", "check"), [(desks.flip, "hash"), (lambda data: data[:-1], "size")])
+    def test_rows_that_are_not_those_that_were_written(self, desk, key, harm, check):
+        change(desk, key, harm)
+        assert (only(desk).key, only(desk).check) == (key, check)
+        repair = "or delete it and its manifest: the interval is then scored again."
+        assert only(desk).repair == f"Restore {key} from a backup, {repair}"
+
+    def test_rows_that_are_gone(self, desk, key):
+        desk.store.delete(key)
+        assert (only(desk).key, only(desk).check) == (key, "presence")
+
+    @pytest.mark.parametrize(("harm", "check"), [(desks.unsigned, "signature"), (lambda _: b"{", "format")])
+    def test_a_manifest_that_does_not_hold(self, desk, key, harm, check):
+        change(desk, keys.rows_manifest(key), harm)
+        assert (only(desk).key, only(desk).check) == (keys.rows_manifest(key), check)
+
+    def test_rows_without_a_manifest_are_what_a_crash_left(self, desk, key):
+        desk.store.delete(keys.rows_manifest(key))
+        assert only(desk) == Finding(key, REMAINS, NO_MANIFEST, COLLECT)
+
+    def test_a_correction_that_does_not_hold(self, desk, key):
+        correction = first(desk, keys.calibrations(MODEL))
+        change(desk, correction, desks.unsigned)
+        assert (only(desk).key, only(desk).check) == (correction, "signature")
+        assert only(desk).repair.endswith("or delete it: scores are then made without a correction.")
+
+    def test_a_correction_that_was_copied_there(self, desk, key):
+        correction = first(desk, keys.calibrations(MODEL))
+        desk.store.put(copied := keys.calibration(MODEL, toy.day(4), CHAMPION, "a" * 64), desk.store.get(correction))
+        desk.store.age(OLD)
+        assert (only(desk).key, only(desk).check) == (copied, "identity")
 
 
 class TestRuns:

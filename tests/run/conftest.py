@@ -88,12 +88,12 @@ def schema_of(key: str) -> str:
     if name in {"smoke.json", "baseline.json"}:
         return name.removesuffix(".json")
     named = {"validations": "validation", "candidates": "candidate", "versions": "version", "promotions": "promotion"}
-    return {**named, "hints": "hint"}[room]
+    return {**named, "hints": "hint", "predictions": "predictions", "calibrations": "calibration"}[room]
 
 
-def load_dag(model: str = "flight_delays") -> Any:
-    """Return a model's DAG as the file in dags/ builds it."""
-    found = importlib.util.spec_from_file_location("retrain_for_tests", ROOT / "dags" / "retrain.py")
+def load_dag(model: str = "flight_delays", name: str = "retrain") -> Any:
+    """Return a model's DAG as a file in dags/ builds it."""
+    found = importlib.util.spec_from_file_location(f"{name}_for_tests", ROOT / "dags" / f"{name}.py")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     return module.DAGS[model]

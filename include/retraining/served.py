@@ -1,0 +1,122 @@
+"""Judges what versions really predicted, once labels are known; where that was not kept, what they would have said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from include.retraining import (
+    corrections,
+    keys,
+    labelling,
+    libraries,
+    measuring,
+    predicting,
+    predictions,
+    recalibration,
+)
+from include.retraining.errors import IntegrityError
+from include.retraining.promotion_log import Entry
+from include.retraining.registry import Registry
+from include.retraining.spec import ModelSpec
+from include.retraining.windows import Interval
+
+Floats = npt.NDArray[np.float64]
+SERVED, AGAIN = "served", "re-scored"
+"""Where the predictions of a line come from: they were kept, or were made again with the version that was live."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Predictions for the labelled rows of one interval."""
+
+    predictions: Floats
+    classes: tuple[str, ...]
+    source: str
+    correction_sha256: str | None
+    missing: int | None = None
+    """How many rows had no prediction, where only a part had one."""
+
+
+@dataclass
+class Versions:
+    """Loads versions, each once and only when it is needed, and takes down which cannot be."""
+
+    registry: Registry
+    loaded: dict[str, Any] = field(default_factory=dict)
+    unloadable: dict[str, str] = field(default_factory=dict)
+    """By version, why: another release of a library wrote it."""
+
+    def load(self, entry: Entry) -> Any:
+        """Return the estimator that was live by an entry, or None if it needs another release of a library."""
+        if entry.version not in {*self.loaded, *self.unloadable}:
+            try:
+                self.loaded = {entry.version: self.registry.load_live(entry)}  # one at a time: they may be large
+            except IntegrityError as error:
+                if error.check != libraries.CHECK:
+                    raise
+                self.unloadable[entry.version] = str(error)
+        return self.loaded.get(entry.version)
+
+
+def judge(
+    registry: Registry, spec: ModelSpec, rows: Mapping[Interval, pd.DataFrame], live: Mapping[Interval, Entry]
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return one line of metrics per interval, oldest first, and which versions could not be scored again, and why.
+
+    Parameters
+    ----------
+    registry : Registry
+    spec : ModelSpec
+    rows : mapping
+        By interval: rows with their known labels, each key once.
+    live : mapping
+        By interval: the entry by which a version was live when it began.
+    """
+    versions, lines = Versions(registry), list[dict[str, Any]]()
+    for interval in sorted(rows, key=lambda one: (live[one].version, one)):
+        if answers := _answers(versions, spec, interval, rows[interval], live[interval]):
+            lines.append(line(spec, interval, rows[interval], answers) | {"version": live[interval].version})
+    return sorted(lines, key=lambda one: str(one["span"])), versions.unloadable
+
+
+def line(spec: ModelSpec, interval: Interval, rows: pd.DataFrame, answers: Answers) -> dict[str, Any]:
+    """Return what is told of one interval: metrics, slices, and where the predictions come from."""
+    labels, shown = labelling.labels_of(rows, spec), [one for one in spec.slices if one not in spec.pseudonymised]
+    about: dict[str, Any] = {"span": keys.span(interval), "source": answers.source}
+    if answers.missing is not None:
+        about["missing"] = answers.missing
+    if answers.correction_sha256:
+        about["correction"] = answers.correction_sha256[:12]
+    given = (labels, answers.predictions, answers.classes)
+    return {
+        **about,
+        **measuring.measure(spec.task, *given),
+        "slices": measuring.slices(spec.task, rows, shown, *given),
+    }
+
+
+def _answers(
+    versions: Versions, spec: ModelSpec, interval: Interval, rows: pd.DataFrame, entry: Entry
+) -> Answers | None:
+    """Return what was kept of the version that was live, if every row has a prediction; else what it says again."""
+    store, keyring = versions.registry.store, versions.registry.keyring
+    kept, missing = predictions.find(store, keyring, spec.name, interval, entry.version), None
+    if kept:
+        found, is_there = predicting.matched(predictions.read(store, kept), rows, spec, kept.classes)
+        if is_there.all():
+            return Answers(found, kept.classes, SERVED, kept.correction_sha256)
+        missing = int((~is_there).sum())
+    estimator = versions.load(entry)
+    if estimator is None:
+        return None
+    raw, classes = predicting.predict(estimator, rows, spec, entry.version)
+    correction = corrections.in_force(store, keyring, spec.name, interval, entry.version)
+    if correction is None:
+        return Answers(raw, classes, AGAIN, None, missing)
+    return Answers(
+        recalibration.apply(correction.numbers, raw, classes, spec.task), classes, AGAIN, correction.digest, missing
+    )
