@@ -103,7 +103,7 @@ def test_stored_columns_are_each_named_once_without_label_or_dropped_ones():
 
 
 def test_what_enters_training_is_listed_in_one_place():
-    assert set(toy.spec().training_fields) == {"name", "numeric", "categorical", "label", "task", "seed"}
+    assert set(toy.spec().training_fields) == {"name", "numeric", "categorical", "label", "task", "seed", "training"}
     assert set(toy.spec().training_fields) <= {field.name for field in fields(ModelSpec)}
 
 

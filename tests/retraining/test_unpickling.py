@@ -18,6 +18,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from include.retraining import training, unpickling
 from include.retraining.errors import IntegrityError
+from include.retraining.spec import Candidate
 from tests.conftest import ROOT
 from tests.retraining import hostile, toy
 
@@ -52,7 +53,10 @@ def artifacts() -> dict[str, bytes]:
     rows, made = pd.concat([toy.task_rows(number) for number in range(4)], ignore_index=True), {}
     for task in toy.LABELS:
         spec = toy.task_spec(task)
-        made |= {f"{task} {one.name}": training.dump(training.fit(one, rows, spec)) for one in spec.candidates}
+        made |= {
+            f"{task} {one.name}": training.dump(training.fit(one, rows, spec))
+            for one in (Candidate("baseline"), *spec.candidates)
+        }
     return made
 
 
