@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from include.retraining.errors import BadInput, DataError
+from include.retraining.fetching import PRIVATE
 from include.retraining.fitting import CHEAPER, Fitted, train
 from include.retraining.policies import Candidate
 from include.retraining.spec import ModelSpec
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
-PRIVATE = "retraining-candidate-"
 MEGABYTE = 1 << 20
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Each thread reserves memory of its own; a fit uses one anyway."""
@@ -63,13 +63,11 @@ def _run(folder: Path) -> tuple[int, str]:
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     last = ""
     pipe, none, both = subprocess.PIPE, subprocess.DEVNULL, subprocess.STDOUT
-    with subprocess.Popen(
-        command, env=environment, stdin=none, stdout=pipe, stderr=both, encoding="utf-8", errors="replace"
-    ) as child:
+    with subprocess.Popen(command, env=environment, stdin=none, stdout=pipe, stderr=both) as child:
         try:
             for line in child.stdout or ():
-                last = line.strip() or last
-                log.info("%s", line.rstrip())
+                last = line.decode(errors="replace").strip() or last
+                log.info("%s", last)
         except BaseException:
             child.kill()  # the task is being stopped, and so is what it waits for
             raise

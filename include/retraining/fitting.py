@@ -47,10 +47,12 @@ def train(candidate: Candidate, intervals: Sequence[pd.DataFrame], spec: ModelSp
     selected = importance.select(candidate, intervals, spec)
     narrowed = importance.narrow(spec, selected)
     if constant := training.constant(rows, narrowed):
-        log.warning("%s: the same value in every training row, nothing to learn from: %s", candidate.name, constant)
+        log.warning(
+            "%s: the same value in every training row, nothing to learn from: %s", candidate.name, ", ".join(constant)
+        )
     files = _files(candidate, training.fit(candidate, rows, narrowed), rows, spec)
-    told = (candidate.name, f"{len(rows):,}", time.monotonic() - started, f"{len(files[ARTIFACT]):,}")
-    log.info("%s: final fit, %s rows, %.1f s, an artifact of %s bytes", *told)
+    told = f"{_rows(len(rows), time.monotonic() - started)}, an artifact of {len(files[ARTIFACT]):,} bytes"
+    log.info("%s: final fit, %s", candidate.name, told)
     return Fitted(losses, floor_losses, selected, files)
 
 
@@ -68,15 +70,14 @@ def fold_losses(candidate: Candidate | None, intervals: Sequence[pd.DataFrame], 
     frames = [([intervals[place] for place in past], [intervals[place] for place in judged]) for past, judged in splits]
     if candidate is None:
         return [loss for past, judged in frames for loss in _floor_losses(past, judged, spec)]
-    sizes = [sum(map(len, past)) for past, _ in frames]
-    started, losses = time.monotonic(), list[float]()
+    sizes, spent_s, losses = [sum(map(len, past)) for past, _ in frames], 0.0, list[float]()
     for number, (past, judged) in enumerate(frames, 1):
+        started = time.monotonic()
         found = _judged(candidate, past, judged, spec, number == 1)
-        losses += found
-        spent_s, loss = time.monotonic() - started, judging.of(spec.task)
-        told = (candidate.name, number, len(frames), f"{sizes[number - 1]:,}", spent_s, loss.words)
-        mean = loss.told(sum(found) / len(found))
-        log.info("%s: fold %d of %d, %s rows, %.1f s since the first, %s %s over %d intervals", *told, mean, len(found))
+        last_s = time.monotonic() - started
+        losses, spent_s = losses + found, spent_s + last_s
+        told = f"{_rows(sizes[number - 1], last_s)}, {_loss(found, spec)} over {len(found)} interval(s)"
+        log.info("%s: fold %d of %d, %s", candidate.name, number, len(frames), told)
         check_pace(candidate, spent_s, sum(sizes[:number]), sum(sizes) + sum(map(len, intervals)))
     return losses
 
@@ -92,6 +93,15 @@ def check_pace(candidate: Candidate, spent_s: float, fitted_rows: int, all_rows:
             f"Candidate {candidate.name} would take about {needed_s:.1f} s ({spent_s:.1f} s for {fitted_rows:,} of "
             f"{all_rows:,} rows to fit); it may take {candidate.seconds:g} s. {CHEAPER.format('seconds')}"
         )
+
+
+def _rows(count: int, seconds: float) -> str:
+    return f"{count:,} rows in {seconds:.1f} s"
+
+
+def _loss(losses: list[float], spec: ModelSpec) -> str:
+    judged = judging.of(spec.task)
+    return f"{judged.words} {judged.told(sum(losses) / len(losses))}"
 
 
 def _floor_losses(past: list[pd.DataFrame], judged: list[pd.DataFrame], spec: ModelSpec) -> Iterator[float]:

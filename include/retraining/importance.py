@@ -12,14 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from include.retraining import evaluation, training
+from include.retraining import estimators, evaluation, judging, labelling, training
 from include.retraining.errors import DataError
 from include.retraining.folds import Split, folds
-from include.retraining.policies import BASELINE, IMPORTANCE, Candidate
+from include.retraining.policies import BASELINE, IMPORTANCE, MULTICLASS, REGRESSION, Candidate
 from include.retraining.spec import ModelSpec
 
+Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
 Scores = dict[str, dict[str, float | None]]
 """By feature: ``mean`` growth of the loss per interval without it, and its upper bound ``high``, None for no bound."""
@@ -102,18 +104,47 @@ def _grown(
     candidate: Candidate, intervals: Sequence[pd.DataFrame], split: Split, spec: ModelSpec, number: int
 ) -> dict[str, list[float]]:
     """Return by feature how much the loss of each judged interval grows when the feature says nothing of its row."""
-    past = pd.concat([intervals[place] for place in split[0]], ignore_index=True)
-    judged = [intervals[place] for place in split[1]]
-    fitted = training.fit(candidate, past, spec)
-    whole = np.array(training.losses(candidate.name, fitted, judged, spec))
-    found = {}
+    past, rows = (pd.concat([intervals[place] for place in part], ignore_index=True) for part in split)
+    fitted, labels = training.fit(candidate, past, spec), labelling.labels_of(rows, spec)
+    starts = np.cumsum([0, *(len(intervals[place]) for place in split[1])])
+    known, columns = training.features(past, spec), training.features(rows, spec)
+
+    def losses(frame: pd.DataFrame) -> Floats:
+        guess = estimators.answers(candidate.name, fitted, frame, spec.task)
+        found = row_losses(spec.task, judging.classes(fitted), labels, guess)
+        return np.add.reduceat(found, starts[:-1]) / np.diff(starts)
+
+    whole, grown = losses(columns), {}
     for place, name in enumerate(spec.features):
-        random = np.random.default_rng([spec.seed, number, place])
-        blind = [one.assign(**{name: _drawn(past[name], len(one), random)}) for one in judged]
-        without = np.array(training.losses(candidate.name, fitted, blind, spec))
-        found[name] = (without - whole).tolist()
-    return found
+        drawn = np.random.default_rng([spec.seed, number, place]).integers(0, len(known), len(columns))
+        grown[name] = (losses(columns.assign(**{name: known[name].array[drawn]})) - whole).tolist()
+    return grown
 
 
-def _drawn(values: pd.Series, count: int, random: np.random.Generator) -> Any:
-    return values.iloc[random.integers(0, len(values), count)].array
+def row_losses(task: str, classes: Sequence[str], labels: npt.NDArray[Any], guess: Floats) -> Floats:
+    """Return the loss of each row, whose mean over an interval is its loss in ``evaluation``.
+
+    All metrics of an interval would take most of a selection's time, for this one.
+
+    Parameters
+    ----------
+    task : str
+    classes : sequence of str
+        What the columns of a multiclass guess stand for; a label that is none of them had no chance.
+    labels : array, shape (n_rows,)
+    guess : array, shape (n_rows,) or (n_rows, n_classes)
+        Predictions in the shape of the task (see ``judging.predict``).
+
+    Examples
+    --------
+    >>> row_losses("regression", (), np.array([1.0, 2.0]), np.array([1.0, 4.0])).tolist()
+    [0.0, 4.0]
+    """
+    if task == REGRESSION:
+        return np.asarray((labels - guess) ** 2, dtype="float64")
+    if task == MULTICLASS:
+        chances = np.where(labels[:, None] == np.array(classes, dtype="object"), guess, 0.0).sum(axis=1)
+    else:
+        chances = np.where(labels == 1.0, guess, 1.0 - guess)
+    least = np.finfo(guess.dtype).eps
+    return np.asarray(-np.log(np.clip(chances, least, 1.0 - least)), dtype="float64")

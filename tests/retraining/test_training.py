@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from include.retraining import judging, pipelines, training
 from include.retraining.errors import DataError
