@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -134,9 +135,13 @@ def test_an_artifact_that_no_task_would_load_is_told_with_what_to_allow_before_m
     assert told(caplog) == []
 
 
-def test_what_the_message_lists_is_what_it_takes(tmp_path):
-    spec = replace(SPEC, allowed=FOREST_NAMES)
-    files = fitting.train(FOREST, DAYS[:5], spec).files
+@pytest.mark.parametrize("name", ["RandomForestClassifier", "GradientBoostingClassifier", "ExtraTreesClassifier"])
+def test_what_the_message_lists_is_what_it_takes(tmp_path, name):
+    candidate = Candidate(f"sklearn.ensemble:{name}", {"n_estimators": 5})
+    with pytest.raises(SpecError, match="add these to `allowed` of the spec") as refused:
+        fitting.train(candidate, DAYS[:5], SPEC)
+    spec = replace(SPEC, allowed=tuple(re.findall(r'"([\w.]+:\w+)"', str(refused.value))))
+    files = fitting.train(candidate, DAYS[:5], spec).files
     (tmp_path / "model.joblib").write_bytes(files[ARTIFACT])
     loaded = unpickling.load_artifact(tmp_path / "model.joblib", "m/x", spec.allowed_pairs)
     assert np.isfinite(training.predict(loaded, DAYS[5], spec)).all()

@@ -5,7 +5,7 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ import pytest
 from include.retraining import judging, pipelines, training
 from include.retraining.errors import DataError
 from include.retraining.policies import BASELINE, CANDIDATES
-from include.retraining.spec import Candidate
+from include.retraining.spec import Candidate, TrainingPolicy
 from tests.conftest import ROOT
 from tests.retraining import toy
 
@@ -136,6 +136,22 @@ def test_a_feature_without_any_value_is_dropped_named_and_the_others_are_trained
 
 
 @BOTH
+def test_a_feature_that_never_changes_trains_and_is_named(candidate):
+    rows = ROWS.assign(distance=5.0, carrier="van")
+    assert training.constant(rows, SPEC) == ["distance", "carrier"]
+    fitted = training.fit(candidate, rows, SPEC)
+    assert np.isfinite(training.predict(fitted, FRESH, SPEC)).all()
+
+
+@TASKS
+def test_the_baseline_says_the_same_for_every_row(task):
+    spec, rows = toy.task_spec(task), pd.concat(DAYS, ignore_index=True)
+    found = training.predict(training.fit(Candidate("baseline"), rows, spec), toy.task_rows(9), spec)
+    expected, _ = training.predictions(training.floor(rows, spec), toy.task_rows(9), spec)
+    np.testing.assert_allclose(found, expected)
+
+
+@BOTH
 def test_a_category_without_any_value_trains(candidate):
     fitted = training.fit(candidate, ROWS.assign(carrier=pd.Series([None] * len(ROWS), dtype="str")), SPEC)
     assert np.isfinite(training.predict(fitted, FRESH, SPEC)).all()
@@ -225,6 +241,10 @@ def test_a_field_that_does_not_enter_training_makes_no_version(changes):
         {"spec": replace(SPEC, numeric=("weight",))},
         {"candidate": SPEC.candidates[1]},
         {"candidate": Candidate("logistic_regression", {"C": 1.0})},
+        {"candidate": Candidate("sklearn.linear_model:LogisticRegression")},
+        {"spec": replace(SPEC, training=TrainingPolicy("importance"))},
+        {"spec": replace(SPEC, training=TrainingPolicy(gap_intervals=1))},
+        {"spec": replace(SPEC, label_delay=timedelta(days=2))},
         {"digests": DIGESTS[::-1]},
         {"libraries": {"scikit-learn": "1.9.1"}},
     ],
@@ -232,6 +252,21 @@ def test_a_field_that_does_not_enter_training_makes_no_version(changes):
 )
 def test_what_enters_training_makes_another_version(changes):
     assert version(**changes) != version()
+
+
+def test_a_budget_makes_no_version():
+    assert version(candidate=Candidate("logistic_regression", seconds=60, megabytes=100)) == version()
+
+
+def test_an_imported_candidate_of_another_release_makes_another_version(monkeypatch):
+    candidate = Candidate("sklearn.linear_model:LogisticRegression")
+    before = version(candidate=candidate)
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.1")
+    assert version(candidate=candidate) != before
+
+
+def test_the_sources_of_training_are_files():
+    assert all(path.is_file() for path in training._sources())
 
 
 def test_a_version_is_dated_on_the_clock_of_the_spec():

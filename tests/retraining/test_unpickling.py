@@ -193,6 +193,30 @@ def test_an_estimator_that_a_spec_allows_needs_its_names_only(tmp_path):
             load(tmp_path, hostile.dumped(forest), also - {left_out})
 
 
+def test_what_a_spec_still_has_to_allow_is_listed_whole_whoever_holds_it():
+    """Named, called with arguments, and inside an array of objects, which is a pickle of its own."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(60, 3))
+    forest = RandomForestClassifier(2, random_state=0).fit(rows, rows[:, 0] > 0)
+    alone = np.empty(1, dtype=object)
+    alone[0] = forest
+    held = [hostile.Payload(os.path.basename, "m/x"), alone]
+    found = unpickling.unlisted(hostile.dumped(held), "x")
+    assert found == sorted(found)
+    assert {":".join(pair) for pair in found} == {
+        "numpy._core.numeric:_frombuffer",
+        "posixpath:basename",
+        "sklearn.ensemble._forest:RandomForestClassifier",
+        "sklearn.tree._classes:DecisionTreeClassifier",
+        "sklearn.tree._tree:Tree",
+    }
+    assert unpickling.unlisted(hostile.dumped(held), "x", frozenset(found)) == []
+
+
+def test_our_own_candidates_need_nothing_more(artifacts):
+    assert [unpickling.unlisted(data, name) for name, data in artifacts.items()] == [[]] * len(artifacts)
+
+
 @pytest.mark.parametrize("name", ARRAYS)
 def test_an_array_of_any_kind_is_what_it_was(name, tmp_path):
     first, second = load(tmp_path, hostile.dumped([ARRAYS[name], ARRAYS[name].copy()]))
