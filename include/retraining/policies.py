@@ -57,7 +57,7 @@ class TrainingPolicy:
 
     selection: Literal["off", "importance"] = "off"
     """``importance``: a feature that can be left out for free, by folds inside the past of each fold, is left out. It
-    takes about four times the fits; docs/decisions/0009-training.md says what it bought."""
+    takes about five times as long; docs/decisions/0009-training.md says what it bought."""
     gap_intervals: int | None = None
     """Intervals left out between what a fold trains on and what it is judged on. None: as many as the label delay
     spans."""

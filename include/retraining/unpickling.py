@@ -10,7 +10,7 @@ import io
 import math
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -145,9 +145,9 @@ def unlisted(data: bytes, what: str, also: frozenset[Pair] = frozenset()) -> lis
     IntegrityError
         The pickle does something that no entry of a spec can allow.
     """
-    listing = _Listing(io.BytesIO(data), len(data), what, also)
-    listing.load()
-    return sorted(listing.needed)
+    allowed = set(also)
+    _Listing(io.BytesIO(data), len(data), what, allowed).load()
+    return sorted(allowed - also)
 
 
 class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
@@ -155,7 +155,7 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
 
     dispatch = numpy_pickle.NumpyUnpickler.dispatch.copy()
 
-    def __init__(self, source: BinaryIO, size: int, what: str, also: frozenset[Pair]) -> None:
+    def __init__(self, source: BinaryIO, size: int, what: str, also: Set[Pair]) -> None:
         super().__init__("", source, ensure_native_byte_order=True)
         self._size, self._what, self._also = size, what, also
         self._named: dict[int, Pair] = {}
@@ -209,12 +209,7 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
         """Return an array of objects, which follows as a pickle of its own: joblib's reader holds it to fewer rules."""
         nested = type(self)(self.file_handle, self._size, self._what, self._also)
         nested._filled = self._filled
-        found = nested.load()
-        self._learn(nested)
-        return found
-
-    def _learn(self, nested: "_Unpickler") -> None:
-        """Take over what a nested pickle brought to light: nothing, where everything unknown is refused."""
+        return nested.load()
 
     def _allows(self, pair: Pair | None) -> bool:
         return pair in self._also
@@ -234,18 +229,12 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
 
 
 class _Listing(_Unpickler):
-    """Allows whatever has a name, and remembers what the rules would have refused."""
+    """Allows whatever has a name, and adds it to what is allowed, which it shares with the pickles inside."""
 
-    def __init__(self, source: BinaryIO, size: int, what: str, also: frozenset[Pair]) -> None:
-        super().__init__(source, size, what, also)
-        self.needed: set[Pair] = set()
-
-    def _learn(self, nested: _Unpickler) -> None:
-        self.needed |= nested.needed if isinstance(nested, _Listing) else set()
+    _also: set[Pair]
 
     def _allows(self, pair: Pair | None) -> bool:
-        if pair is not None and pair not in self._also:
-            self.needed.add(pair)
+        self._also |= {pair} if pair else set()
         return pair is not None
 
 
