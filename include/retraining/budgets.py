@@ -75,12 +75,13 @@ def _run(folder: Path) -> tuple[int, str]:
 
 
 def _ended(candidate: Candidate, code: int, last: str) -> str:
+    said = f"The last that it said: {last or 'nothing'}."
     if code == -signal.SIGALRM:
-        found = f"was stopped after its {candidate.seconds:g} s; the last that it said: {last}"
-        return f"Candidate {candidate.name} {found}. {CHEAPER.format('seconds')}"
+        found = f"was stopped after its {candidate.seconds:g} s"
+        return f"Candidate {candidate.name} {found}. {said} {CHEAPER.format('seconds')}"
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     held = f"; a library may end so that gets no more than its {candidate.megabytes} MB" if candidate.megabytes else ""
-    return f"Candidate {candidate.name} {how}{held}. The last that it said: {last}. Look into the log above."
+    return f"Candidate {candidate.name} {how}{held}. {said} Look into the log above."
 
 
 def main(folder: Path) -> None:

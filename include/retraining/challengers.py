@@ -59,7 +59,7 @@ def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str,
     about = {"version": version, **_about(spec, candidate, intervals, rows)}
     about |= {"fold_losses": fitted.fold_losses, "floor_losses": fitted.floor_losses}
     about |= _features(importance.narrow(spec, fitted.selected), rows)
-    about |= {} if fitted.selected is None else {"selected": fitted.selected}
+    about |= {} if fitted.selected is None else {"importance": fitted.selected}
     _store(desk, about, fitted.files)
     return version
 

@@ -60,9 +60,9 @@ def identity(name: str) -> dict[str, str]:
     module = name.partition(":")[0]
     if found := _distributions().get(module.partition(".")[0]):
         return {one: metadata.version(one) for one in sorted(set(found))}
-    kind = _imported(name)
-    origin = getattr(find_spec(module), "origin", None) or inspect.getfile(kind)
-    return {module: signing.sha256(Path(origin).read_bytes())}
+    _imported(name)
+    origin = Path(getattr(find_spec(module), "origin", None) or "")
+    return {module: signing.sha256(origin.read_bytes())} if origin.is_file() else {}
 
 
 def check_classes(name: str, estimator: Any, labels: Iterable[Any]) -> None:

@@ -45,7 +45,7 @@ def _features(about: dict[str, Any]) -> list[str]:
         f"Dropped because no training row had a value: {', '.join(treated['dropped']) or 'none'}.",
         *_constant(about),
         "",
-        *_selected(about),
+        *_importance(about),
         "## Missing values and outliers",
         "",
         "Numbers are clipped to the limits below, learned from training rows; missing ones become the median, with a "
@@ -69,14 +69,14 @@ def _constant(about: dict[str, Any]) -> list[str]:
     return [f"{told} {', '.join(constant)}."] if constant else []
 
 
-def _selected(about: dict[str, Any]) -> list[str]:
+def _importance(about: dict[str, Any]) -> list[str]:
     """Return which features were kept and dropped by their importance, where the spec asks for a selection."""
-    selected = about.get("selected")
+    selected = about.get("importance")
     if selected is None:
         return []
     rows = [(name, one, part) for part in ("kept", "dropped") for name, one in selected[part].items()]
     return [
-        "## Selection",
+        "## Importance of features",
         "",
         "By how much the loss of an interval grows without the feature, over the intervals that folds are judged on. "
         "What is not above zero by its upper bound was free to leave out.",

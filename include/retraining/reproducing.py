@@ -79,7 +79,7 @@ def train_again(desk: Registry, spec: ModelSpec, manifest: dict[str, Any]) -> Ag
     then = _spec_of(spec, manifest)
     rows, intervals = _training_rows(desk, then, manifest)
     candidate = Candidate(str(manifest["candidate"]), manifest["parameters"])
-    narrowed = importance.narrow(then, manifest.get("selected"))
+    narrowed = importance.narrow(then, manifest.get("importance"))
     return Again(training.fit(candidate, rows, narrowed), then, candidate, rows, intervals)
 
 

@@ -207,7 +207,7 @@ def test_a_selection_is_in_the_manifest_and_on_the_card_and_the_version_is_train
     inputs = toy.pin(desk.store, keyring, spec, frames)
     version = select(desk, inputs, train(desk, inputs, spec=spec), spec=spec)["version"]
     manifest = desk.manifest(version)
-    assert manifest["selected"]["dropped"]["distance"] == {"mean": 0.0, "high": 0.0}
+    assert manifest["importance"]["dropped"]["distance"] == {"mean": 0.0, "high": 0.0}
     assert "distance" not in {*manifest["features"], *manifest["treatment"]["kept"]}
     assert "weight" in manifest["features"]
     assert manifest["constant"] == []

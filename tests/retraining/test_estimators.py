@@ -115,6 +115,12 @@ def test_our_own_candidates_are_what_the_sources_of_training_say():
     assert estimators.identity("ridge") == {}
 
 
+def test_a_module_of_python_itself_has_no_file_of_its_own():
+    assert estimators.identity("sys:exit") == {}
+    with pytest.raises(SpecError, match="no_such_package:Name cannot be imported"):
+        estimators.identity("no_such_package:Name")
+
+
 def test_an_imported_candidate_is_its_library_or_else_its_module():
     assert estimators.identity(CASES[0][1]) == {"scikit-learn": libraries.versions()["scikit-learn"]}
     source = Path(wayward.__file__).read_bytes()

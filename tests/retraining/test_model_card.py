@@ -58,14 +58,14 @@ def test_a_selection_names_what_was_kept_and_dropped_with_its_scores():
         "kept": {"weight": {"mean": 0.25, "high": 0.31}, "region": {"mean": None, "high": None}},
         "dropped": {"distance": {"mean": -0.0012345, "high": 0.0}},
     }
-    card = model_card.render(toy.spec(), "v", {**ABOUT, "selected": selected})
+    card = model_card.render(toy.spec(), "v", {**ABOUT, "importance": selected})
     for line in (
         "| weight | 0.25 | 0.31 | kept |",
         "| region | not measured | not measured | kept |",
         "| distance | -0.001234 | 0 | dropped |",
     ):
         assert line in card
-    assert "## Selection" not in CARD
+    assert "## Importance" not in CARD
 
 
 def test_the_same_training_has_the_same_card_whoever_asked():
