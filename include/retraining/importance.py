@@ -4,8 +4,8 @@ Breiman (Random forests, Machine Learning 45, 2001, section 10) permutes a featu
 grown on and asks by how much the loss grows. Here the rows are those of the intervals that a fold is judged on, and
 the unit is the interval: one difference of losses each, with bounds over intervals. Values are drawn from the rows of
 the fold's past, not shuffled within an interval: what is the same for a whole interval, such as the weekday, would
-never change. Features are asked one by one, so two that tell the same may both look free; the losses of the folds, which
-come from models without either, then tell whether they were.
+never change. Features are asked one by one, so two that tell the same may both look free; the losses of the folds,
+which come from models without either, then tell whether they were.
 """
 
 from collections.abc import Mapping, Sequence
