@@ -10,23 +10,26 @@ from typing import Any
 import pandas as pd
 
 from include.retraining import (
+    budgets,
     drift,
+    estimators,
     holds,
+    importance,
     keys,
     labelling,
     libraries,
     model_card,
+    parsimony,
     registry,
     scoring,
     signing,
-    smoke,
     training,
 )
 from include.retraining.errors import DataError, IntegrityError
 from include.retraining.fetching import copied
 from include.retraining.policies import BINARY
 from include.retraining.records import Inputs
-from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
+from include.retraining.registry import BASELINE, CARD, MANIFEST, Registry
 from include.retraining.spec import Candidate, ModelSpec
 from include.retraining.store import read
 from include.retraining.windows import Interval
@@ -41,7 +44,9 @@ def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str,
     Raises
     ------
     DataError
-        The training rows cannot be used; the message says why.
+        The training rows or what the candidate answers cannot be used, or its budget is exceeded; the message says why.
+    SpecError
+        The candidate's import path leads to nothing that can be used.
     """
     candidate = next(one for one in spec.candidates if one.name == name)
     intervals = scoring.usable(inputs, validation, "training")
@@ -50,10 +55,12 @@ def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str,
         return version
     frames = _frames(desk, spec, inputs, intervals)
     rows = pd.concat(frames, ignore_index=True)
-    losses = {"fold_losses": training.fold_losses(candidate, frames, spec)}
-    losses["floor_losses"] = training.fold_losses(None, frames, spec)
-    about = {"version": version, **_about(spec, candidate, intervals, rows), **losses}
-    _store(desk, about, _files(spec, training.fit(candidate, rows, spec), rows))
+    fitted = budgets.within_budget(candidate, frames, spec)
+    about = {"version": version, **_about(spec, candidate, intervals, rows)}
+    about |= {"fold_losses": fitted.fold_losses, "floor_losses": fitted.floor_losses}
+    about |= _features(importance.narrow(spec, fitted.selected), rows)
+    about |= {} if fitted.selected is None else {"importance": fitted.selected}
+    _store(desk, about, fitted.files)
     return version
 
 
@@ -68,7 +75,7 @@ def select(
     by_name = {str(one["candidate"]): one for one in manifests}
     order = [candidate.name for candidate in spec.candidates]
     losses = {name: one["fold_losses"] for name, one in by_name.items()}
-    choice = training.select(losses, order, manifests[0]["floor_losses"], spec.task)
+    choice = parsimony.select(losses, order, manifests[0]["floor_losses"], spec.task)
     if choice["candidate"] is None:
         return {"version": None, **choice}
     chosen = by_name[choice["candidate"]]
@@ -116,15 +123,6 @@ def _frames(desk: Registry, spec: ModelSpec, inputs: Inputs, intervals: list[Int
     return [rows[one] for one in sorted(rows)]
 
 
-def _files(spec: ModelSpec, estimator: Any, rows: pd.DataFrame) -> dict[str, bytes]:
-    """Return an artifact, and rows with what it predicts for them before it was ever stored."""
-    made = smoke.rows(rows, spec.numeric, spec.categorical)
-    return {
-        ARTIFACT: training.dump(estimator),
-        SMOKE: signing.canonical(smoke.record(estimator, made, spec.numeric)),
-    }
-
-
 def _store(desk: Registry, about: dict[str, Any], files: dict[str, bytes]) -> None:
     """Write a candidate, its manifest last."""
     named = {name: {"sha256": signing.sha256(data), "size_bytes": len(data)} for name, data in files.items()}
@@ -136,7 +134,7 @@ def _store(desk: Registry, about: dict[str, Any], files: dict[str, bytes]) -> No
 
 
 def _about(spec: ModelSpec, candidate: Candidate, intervals: list[Interval], rows: pd.DataFrame) -> dict[str, Any]:
-    treated, floor = training.treatment(rows, spec), training.floor(rows, spec)
+    floor = training.floor(rows, spec)
     return {
         "candidate": candidate.name,
         "parameters": candidate.parameters,
@@ -147,11 +145,16 @@ def _about(spec: ModelSpec, candidate: Candidate, intervals: list[Interval], row
         "rows": len(rows),
         "floor": floor,
         **({"base_rate": floor} if spec.task == BINARY else {}),  # its name in earlier releases
-        "treatment": asdict(treated),
-        "features": [*treated.kept, *spec.categorical],
         "missing_shares": {name: float(rows[name].isna().mean()) for name in spec.features},
-        "libraries": libraries.versions(),
+        "libraries": {**libraries.versions(), **estimators.identity(candidate.name)},
     }
+
+
+def _features(spec: ModelSpec, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return what became of the features that a candidate was fitted on."""
+    treated = training.treatment(rows, spec)
+    features, constant = [*treated.kept, *spec.categorical], training.constant(rows, spec)
+    return {"treatment": asdict(treated), "features": features, "constant": constant}
 
 
 def _copied(desk: Registry, manifest: dict[str, Any], name: str) -> contextlib.AbstractContextManager[Path]:

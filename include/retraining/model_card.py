@@ -43,7 +43,9 @@ def _features(about: dict[str, Any]) -> list[str]:
         "",
         f"{len(about['features'])} kept: {', '.join(about['features'])}.",
         f"Dropped because no training row had a value: {', '.join(treated['dropped']) or 'none'}.",
+        *_constant(about),
         "",
+        *_importance(about),
         "## Missing values and outliers",
         "",
         "Numbers are clipped to the limits below, learned from training rows; missing ones become the median, with a "
@@ -60,6 +62,34 @@ def _features(about: dict[str, Any]) -> list[str]:
         ", ".join(f"{name} {found}" for name, found in about["libraries"].items()),
         "",
     ]
+
+
+def _constant(about: dict[str, Any]) -> list[str]:
+    constant, told = about.get("constant"), "The same in every training row, so nothing was learned from it:"
+    return [f"{told} {', '.join(constant)}."] if constant else []
+
+
+def _importance(about: dict[str, Any]) -> list[str]:
+    """Return which features were kept and dropped by their importance, where the spec asks for a selection."""
+    selected = about.get("importance")
+    if selected is None:
+        return []
+    rows = [(name, one, part) for part in ("kept", "dropped") for name, one in selected[part].items()]
+    return [
+        "## Importance of features",
+        "",
+        "By how much the loss of an interval grows without the feature, over the intervals that folds are judged on. "
+        "What is not above zero by its upper bound was free to leave out.",
+        "",
+        "| feature | growth of the loss | upper bound | |",
+        "|---|---|---|---|",
+        *(f"| {name} | {_number(one['mean'])} | {_number(one['high'])} | {part} |" for name, one, part in rows),
+        "",
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.4g}"
 
 
 def _floor(about: dict[str, Any]) -> str:

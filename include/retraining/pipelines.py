@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from include.retraining.policies import BINARY, MULTICLASS, REGRESSION
+from include.retraining.policies import BASELINE, BINARY, MULTICLASS, REGRESSION
 from include.retraining.spec import ModelSpec
 
 RARE_ROWS = 20
@@ -39,12 +40,12 @@ def logistic_regression(parameters: dict[str, Any], treated: Treatment, spec: Mo
     The penalty is strong: rows of one interval share their news, so evidence grows with intervals, not with rows.
     """
     settings = {"C": 0.005, "solver": "newton-cholesky", "max_iter": 100, **parameters}
-    return _linear(LogisticRegression(**settings), treated, spec)
+    return prepared(LogisticRegression(**settings), treated, spec)
 
 
 def ridge(parameters: dict[str, Any], treated: Treatment, spec: ModelSpec) -> Pipeline:
     """Return an unfitted ridge regression on scaled numbers and one-hot categories, as strongly penalised."""
-    return _linear(Ridge(**{"alpha": 1000.0, "solver": "cholesky", **parameters}), treated, spec)
+    return prepared(Ridge(**{"alpha": 1000.0, "solver": "cholesky", **parameters}), treated, spec)
 
 
 def boosted_classes(parameters: dict[str, Any], treated: Treatment, spec: ModelSpec) -> Pipeline:
@@ -57,7 +58,20 @@ def boosted_numbers(parameters: dict[str, Any], treated: Treatment, spec: ModelS
     return _boosted(HistGradientBoostingRegressor, parameters, treated, spec)
 
 
+def base_rate(parameters: dict[str, Any], treated: Treatment, spec: ModelSpec) -> Pipeline:
+    """Return an unfitted candidate that says the base rate or the class shares for every row."""
+    return prepared(DummyClassifier(**{"strategy": "prior", **parameters}), treated, spec)
+
+
+def mean_label(parameters: dict[str, Any], treated: Treatment, spec: ModelSpec) -> Pipeline:
+    """Return an unfitted candidate that says the mean label for every row."""
+    return prepared(DummyRegressor(**{"strategy": "mean", **parameters}), treated, spec)
+
+
 BUILDERS: dict[tuple[str, str], Callable[[dict[str, Any], Treatment, ModelSpec], Pipeline]] = {
+    (BINARY, BASELINE): base_rate,
+    (MULTICLASS, BASELINE): base_rate,
+    (REGRESSION, BASELINE): mean_label,
     (BINARY, "logistic_regression"): logistic_regression,
     (BINARY, "hist_gradient_boosting"): boosted_classes,
     (MULTICLASS, "logistic_regression"): logistic_regression,
@@ -68,7 +82,8 @@ BUILDERS: dict[tuple[str, str], Callable[[dict[str, Any], Treatment, ModelSpec],
 """By task and candidate."""
 
 
-def _linear(model: Any, treated: Treatment, spec: ModelSpec) -> Pipeline:
+def prepared(model: Any, treated: Treatment, spec: ModelSpec) -> Pipeline:
+    """Return an unfitted pipeline of scaled numbers, their missing values, and one-hot categories, before any model."""
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE_ROWS, sparse_output=False)
     return Pipeline([("prepare", _prepare(treated, spec, encoder)), ("model", model)])
 

@@ -1,6 +1,6 @@
 """What a ``ModelSpec`` is made of: its source, windows, policies and candidates. Parses without any heavy library."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,8 @@ CANDIDATES = {
     REGRESSION: ("ridge", "hist_gradient_boosting"),
 }
 """Model families of each task, simplest first."""
+BASELINE = "baseline"
+"""A candidate of every task, though none of its own: it says the base rate, class shares or mean for every row."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,19 @@ class Windows:
     """Share of keys, 0 to 1, whose label is known or void before an interval counts as labelled."""
 
 
-OFF = "off"
+OFF, IMPORTANCE = "off", "importance"
+
+
+@dataclass(frozen=True)
+class TrainingPolicy:
+    """How candidates are judged before one is chosen, and which features they are fitted on."""
+
+    selection: Literal["off", "importance"] = "off"
+    """``importance``: a feature that can be left out for free, by folds inside the past of each fold, is left out. It
+    takes about five times as long; docs/decisions/0010-training.md says what it bought."""
+    gap_intervals: int | None = None
+    """Intervals left out between what a fold trains on and what it is judged on. None: as many as the label delay
+    spans."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +153,58 @@ class Candidate:
     """One model family in the running, with its parameters."""
 
     name: str
+    """One of the task's own, ``baseline``, or ``module:Name`` of a scikit-learn-compatible class (or of a function that
+    returns such an estimator): it gets the preparation of the linear ones."""
     parameters: dict[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+    """Wall-clock time for folds and final fit; a candidate that needs more fails, the others go on."""
+    megabytes: int | None = None
+    """Memory beyond its own rows and libraries; a candidate that needs more fails, the others go on (on Linux)."""
+
+
+def is_import_path(name: str) -> bool:
+    """Return whether a name has the form ``package.module:Name``.
+
+    >>> is_import_path("sklearn.ensemble:RandomForestClassifier"), is_import_path("ridge")
+    (True, False)
+    """
+    module, colon, attribute = name.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in (*module.split("."), attribute))
+
+
+def families(task: str) -> tuple[str, ...]:
+    """Return the model families of a task, simplest first."""
+    return CANDIDATES.get(task, CANDIDATES[BINARY])
+
+
+def candidate_mistakes(candidates: Sequence[Candidate], task: str) -> Iterator[str]:
+    """Yield what is wrong with the candidates of a spec by their form: nothing is imported here."""
+    names, known = [candidate.name for candidate in candidates], (*families(task), BASELINE)
+    unknown = [name for name in names if name not in known and not is_import_path(name)]
+    if not names or unknown or len(set(names)) < len(names):
+        yield (
+            f"candidates: found {names}, expected distinct names among {list(known)} or import paths like "
+            "'sklearn.ensemble:RandomForestClassifier'."
+        )
+    for one in candidates:
+        for name, value in (("seconds", one.seconds), ("megabytes", one.megabytes)):
+            if value is not None and not value > 0:
+                yield f"candidates: {one.name} has {name}={value}, expected more than 0, or None for no budget."
+
+
+def training_mistakes(policy: TrainingPolicy) -> Iterator[str]:
+    """Yield what is wrong with a training policy, each as a sentence."""
+    if policy.selection not in (OFF, IMPORTANCE):
+        yield f"training.selection: found {policy.selection!r}, expected {OFF!r} or {IMPORTANCE!r}."
+    if policy.gap_intervals is not None and policy.gap_intervals < 0:
+        yield f"training.gap_intervals: found {policy.gap_intervals}, expected 0 or more, or None."
+
+
+def allowed_mistakes(allowed: Sequence[str]) -> Iterator[str]:
+    """Yield which entries of ``allowed`` are no class or function by their form."""
+    for text in allowed:
+        if not is_import_path(text):
+            yield f"allowed: found {text!r}, expected one class or function like 'sklearn.svm._classes:SVC'."
 
 
 def validation_mistakes(policy: ValidationPolicy) -> Iterator[str]:
@@ -156,3 +221,24 @@ def validation_mistakes(policy: ValidationPolicy) -> Iterator[str]:
         yield f"validation.rows_at_once: found {policy.rows_at_once}, expected a number of rows, at least 1."
     if not 0 < policy.volume_tolerance <= 1:
         yield f"validation.volume_tolerance: found {policy.volume_tolerance}, expected a share above 0, at most 1."
+
+
+def gap_mistakes(windows: Windows, gap_intervals: int) -> Iterator[str]:
+    """Yield whether the shortest training window has no fold: a past, the gap, and an interval to be judged on."""
+    if windows.minimum_training_intervals < gap_intervals + 2:
+        yield (
+            f"windows.minimum_training_intervals: found {windows.minimum_training_intervals}, expected at least "
+            f"{gap_intervals + 2}: folds leave {gap_intervals} out, whose labels would not be known yet."
+        )
+
+
+def retention_mistakes(retention: Retention, lookback_intervals: int) -> Iterator[str]:
+    """Yield what a retention would delete too early, each as a sentence."""
+    for name, keep in vars(retention).items():
+        if isinstance(keep, Keep) and (keep.days < 1 or keep.newest < 0):
+            yield f"retention.{name}: found {keep}, expected at least 1 day and no negative count."
+    if retention.live_versions < 1:
+        yield f"retention.live_versions: found {retention.live_versions}, expected at least the champion."
+    for name in ("snapshots", "validations", "records"):
+        if getattr(retention, name).newest < lookback_intervals:
+            yield f"retention.{name}.newest: expected at least {lookback_intervals}, so far may a run look back."

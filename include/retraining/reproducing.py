@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.retraining import keys, libraries, scoring, signing, smoke, snapshots, training
+from include.retraining import importance, keys, libraries, scoring, signing, smoke, snapshots, training
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing
 from include.retraining.registry import ARTIFACT, MANIFEST, SMOKE, Registry
 from include.retraining.snapshots import Frozen
-from include.retraining.spec import Candidate, ModelSpec
+from include.retraining.spec import Candidate, ModelSpec, TrainingPolicy
 from include.retraining.windows import Interval
 
 NEEDED = ("candidate", "parameters", "digests", "training_window", "files", "libraries")
@@ -79,7 +79,8 @@ def train_again(desk: Registry, spec: ModelSpec, manifest: dict[str, Any]) -> Ag
     then = _spec_of(spec, manifest)
     rows, intervals = _training_rows(desk, then, manifest)
     candidate = Candidate(str(manifest["candidate"]), manifest["parameters"])
-    return Again(training.fit(candidate, rows, then), then, candidate, rows, intervals)
+    narrowed = importance.narrow(then, manifest.get("importance"))
+    return Again(training.fit(candidate, rows, narrowed), then, candidate, rows, intervals)
 
 
 def reproduce(desk: Registry, spec: ModelSpec, version: str) -> Reproduction:
@@ -126,6 +127,8 @@ def _spec_of(spec: ModelSpec, manifest: dict[str, Any]) -> ModelSpec:
     """Return the spec with the fields that entered training; what only judges or hides columns is left out."""
     fields = {name: held for name, held in _fields(manifest).items() if name in spec.training_fields}
     plain: dict[str, Any] = {name: tuple(held) if isinstance(held, list) else held for name, held in fields.items()}
+    if isinstance(plain.get("training"), dict):
+        plain["training"] = TrainingPolicy(**plain["training"])
     plain["candidates"] = None  # all of that task: those of today may belong to another one
     return replace(spec, slices=(), observed=(), privacy={}, **plain)
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,6 @@ from croniter import croniter
 
 from include.retraining.errors import SpecError
 from include.retraining.policies import (
-    BINARY,
     CANDIDATES,
     DROP,
     KEEP,
@@ -24,11 +23,18 @@ from include.retraining.policies import (
     PromotionPolicy,
     Retention,
     SqlSource,
+    TrainingPolicy,
     ValidationPolicy,
     Windows,
+    allowed_mistakes,
+    candidate_mistakes,
+    families,
+    gap_mistakes,
+    retention_mistakes,
+    training_mistakes,
     validation_mistakes,
 )
-from include.retraining.windows import Schedule
+from include.retraining.windows import Schedule, label_gap
 
 __all__ = [
     "Candidate",
@@ -38,6 +44,7 @@ __all__ = [
     "PromotionPolicy",
     "Retention",
     "SqlSource",
+    "TrainingPolicy",
     "ValidationPolicy",
     "Windows",
 ]
@@ -89,6 +96,8 @@ class ModelSpec:
     validation: ValidationPolicy = field(default_factory=ValidationPolicy)
     """What is expected of every interval beyond the suite, and how many rows may be set aside."""
     windows: Windows = field(default_factory=Windows)
+    training: TrainingPolicy = field(default_factory=TrainingPolicy)
+    """Which features candidates are fitted on, and how far what judges them lies from what they know."""
     decision: DecisionPolicy = field(default_factory=DecisionPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
     retention: Retention = field(default_factory=Retention)
@@ -103,7 +112,7 @@ class ModelSpec:
     def __post_init__(self) -> None:
         """Fill in the task's candidates, then raise one SpecError that names every mistake."""
         if self.candidates is None:
-            object.__setattr__(self, "candidates", tuple(Candidate(name) for name in _families(self)))
+            object.__setattr__(self, "candidates", tuple(Candidate(name) for name in families(self.task)))
         mistakes = list(_mistakes(self))
         if mistakes:
             listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
@@ -134,7 +143,14 @@ class ModelSpec:
     def training_fields(self) -> dict[str, Any]:
         """Every field that enters training, in one place: a change of any of these makes another version."""
         named = ("name", "numeric", "categorical", "label", "task", "seed")
-        return {name: getattr(self, name) for name in named}
+        training = replace(self.training, gap_intervals=self.gap_intervals)
+        return {**{name: getattr(self, name) for name in named}, "training": asdict(training)}
+
+    @property
+    def gap_intervals(self) -> int:
+        """Intervals between the past of a fold and what it is judged on: their labels would not be known yet."""
+        asked = self.training.gap_intervals
+        return label_gap(self.timetable, self.label_delay) if asked is None else asked
 
     @property
     def lookback_intervals(self) -> int:
@@ -158,12 +174,14 @@ def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from _name_mistakes(spec)
     yield from _tuple_mistakes(spec)
     yield from _column_mistakes(spec)
-    yield from _time_mistakes(spec)
+    yield from list(_time_mistakes(spec)) or gap_mistakes(spec.windows, spec.gap_intervals)
     yield from _number_mistakes(spec)
     yield from _certainty_mistakes(spec)
     yield from _file_mistakes(spec)
-    yield from _retention_mistakes(spec)
+    yield from retention_mistakes(spec.retention, spec.lookback_intervals)
     yield from validation_mistakes(spec.validation)
+    yield from training_mistakes(spec.training)
+    yield from allowed_mistakes(spec.allowed)
 
 
 def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -174,15 +192,9 @@ def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
             yield f"{name}: empty, expected a sentence that colleagues understand."
     if spec.task not in CANDIDATES:
         yield f"task: found {spec.task!r}, expected 'binary', 'multiclass' or 'regression'."
-    names, families = [candidate.name for candidate in spec.candidates], _families(spec)
-    if not names or set(names) - set(families) or len(set(names)) < len(names):
-        yield f"candidates: found {names}, expected distinct names among {list(families)}."
+    yield from candidate_mistakes(spec.candidates, spec.task)
     if spec.promotion.mode != "auto":
         yield f"promotion.mode: found {spec.promotion.mode!r}, expected 'auto'."
-
-
-def _families(spec: ModelSpec) -> tuple[str, ...]:
-    return CANDIDATES.get(spec.task, CANDIDATES[BINARY])
 
 
 def _column_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -267,20 +279,6 @@ def _certainty_mistakes(spec: ModelSpec) -> Iterator[str]:
 def _ratios(spec: ModelSpec) -> Iterator[tuple[str, float]]:
     yield "windows.minimum_completeness", spec.windows.minimum_completeness
     yield "promotion.slice_tolerance", spec.promotion.slice_tolerance
-
-
-def _retention_mistakes(spec: ModelSpec) -> Iterator[str]:
-    for name, keep in vars(spec.retention).items():
-        if isinstance(keep, Keep) and (keep.days < 1 or keep.newest < 0):
-            yield f"retention.{name}: found {keep}, expected at least 1 day and no negative count."
-    if spec.retention.live_versions < 1:
-        yield f"retention.live_versions: found {spec.retention.live_versions}, expected at least the champion."
-    for name in ("snapshots", "validations", "records"):
-        if getattr(spec.retention, name).newest < spec.lookback_intervals:
-            yield f"retention.{name}.newest: expected at least {spec.lookback_intervals}, so far may a run look back."
-    for text in spec.allowed:
-        if not all(part.isidentifier() for part in text.replace(":", ".").split(".")) or text.count(":") != 1:
-            yield f"allowed: found {text!r}, expected one class or function like 'sklearn.svm._classes:SVC'."
 
 
 def _file_mistakes(spec: ModelSpec) -> Iterator[str]:

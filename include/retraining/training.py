@@ -1,11 +1,10 @@
-"""Candidates, their fits, and the choice among them. Deterministic: same rows, parameters and seed, same model."""
+"""Candidates and their fits. Deterministic: same rows, parameters and seed, same model."""
 
 import hashlib
 import importlib.util
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,19 @@ from joblib.numpy_pickle import NumpyPickler
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from include.retraining import evaluation, judging, labelling, pipelines
-from include.retraining.errors import DataError
+from include.retraining import estimators, evaluation, judging, labelling, pipelines
+from include.retraining.errors import BadInput, DataError
 from include.retraining.pipelines import Treatment
-from include.retraining.policies import BINARY, MULTICLASS
+from include.retraining.policies import MULTICLASS, REGRESSION, is_import_path
 from include.retraining.spec import Candidate, ModelSpec
 
 Floats = npt.NDArray[np.float64]
 CLIP_QUANTILES = (0.001, 0.999)
 """Values beyond these quantiles of the training rows are clipped to them."""
-FOLDS = 3
+SAMPLE_ROWS = 500
+"""So many training rows are predicted at once after a fit, to see that an estimator answers as its task asks."""
+SOURCES = ("estimators", "evaluation", "folds", "importance", "judging", "labelling", "pipelines", "training")
+"""The rooms that make a candidate and its losses what they are."""
 Floor = float | dict[str, float]
 """What is predicted for every row without a model: a number, or the share of each class."""
 
@@ -47,7 +49,7 @@ def fit(candidate: Candidate, rows: pd.DataFrame, spec: ModelSpec) -> Pipeline:
     Parameters
     ----------
     candidate : Candidate
-        One of the task's names in ``policies.CANDIDATES``, and its parameters.
+        One of the task's names in ``pipelines.BUILDERS`` or an import path, and its parameters.
     rows : pd.DataFrame
         Labelled training rows; nothing else is looked at.
     spec : ModelSpec
@@ -56,19 +58,35 @@ def fit(candidate: Candidate, rows: pd.DataFrame, spec: ModelSpec) -> Pipeline:
     Raises
     ------
     DataError
-        There is nothing to learn from the label, or a feature is not numeric.
+        There is nothing to learn from the label, a feature is not numeric, or the estimator fails or answers what the
+        task cannot use.
+    SpecError
+        The import path leads to nothing that can be used.
     """
     labels = labelling.check_labels(rows, spec)
     columns = features(rows, spec)
     try:
-        pipeline = pipelines.BUILDERS[spec.task, candidate.name](candidate.parameters, treatment(rows, spec), spec)
+        pipeline = _pipeline(candidate, treatment(rows, spec), spec)
         # Sums depend on how many threads share them: one thread gives the same bytes on every machine.
         with threadpool_limits(limits=1):
-            return pipeline.fit(columns, labels)
-    except (ValueError, TypeError) as error:
+            fitted = pipeline.fit(columns, labels)
+    except (BadInput, MemoryError):
+        raise
+    except Exception as error:  # an estimator may be anybody's
+        told = f"{type(error).__name__}: {error}"
         raise DataError(
-            f"Candidate {candidate.name} cannot be trained: {error}. Check features and parameters."
+            f"Candidate {candidate.name} cannot be trained: {told}. Check features and parameters."
         ) from error
+    if spec.task != REGRESSION:
+        estimators.check_classes(candidate.name, fitted, labels.tolist())
+    estimators.answers(candidate.name, fitted, columns.iloc[:: -(-len(columns) // SAMPLE_ROWS)], spec.task)
+    return fitted
+
+
+def _pipeline(candidate: Candidate, treated: Treatment, spec: ModelSpec) -> Pipeline:
+    if is_import_path(candidate.name):
+        return pipelines.prepared(estimators.made(candidate, spec.task, spec.seed), treated, spec)
+    return pipelines.BUILDERS[spec.task, candidate.name](candidate.parameters, treated, spec)
 
 
 def features(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
@@ -130,60 +148,29 @@ def predictions(model: Any, rows: pd.DataFrame, spec: ModelSpec) -> tuple[Floats
     return predict(model, rows, spec), judging.classes(model)
 
 
-def folds(count: int) -> list[tuple[range, range]]:
-    """Return temporal folds over interval positions: each trains on the past and is judged on what follows.
+def losses(name: str, fitted: Any, intervals: Sequence[pd.DataFrame], spec: ModelSpec) -> list[float]:
+    """Return a candidate's loss on each interval; what it predicts is checked first.
 
-    >>> folds(8)
-    [(range(0, 5), range(5, 6)), (range(0, 6), range(6, 7)), (range(0, 7), range(7, 8))]
+    Raises
+    ------
+    DataError
+        A feature cannot be used, or the estimator answers what the task cannot use; the candidate is named.
     """
-    size = max(1, count // (2 * FOLDS))
-    starts = [count - size * left for left in range(FOLDS, 0, -1)]
-    return [(range(start), range(start, start + size)) for start in starts if start > 0]
+    measured = evaluation.measure(spec.task, judging.classes(fitted))
+    columns = features(pd.concat(intervals, ignore_index=True), spec)
+    found = estimators.answers(name, fitted, columns, spec.task)
+    pairs = zip(intervals, np.split(found, np.cumsum([len(one) for one in intervals])[:-1]), strict=True)
+    return [judging.loss(measured(labelling.labels_of(rows, spec), guess)) for rows, guess in pairs]
 
 
-def fold_losses(candidate: Candidate | None, intervals: Sequence[pd.DataFrame], spec: ModelSpec) -> list[float]:
-    """Return the loss of each interval of the temporal folds; without a candidate that of the floor."""
-    losses: list[float] = []
-    for past, judged in folds(len(intervals)):
-        rows = pd.concat([intervals[place] for place in past], ignore_index=True)
-        model = floor(rows, spec) if candidate is None else fit(candidate, rows, spec)
-        losses += [judging.loss(score(model, intervals[place], spec)) for place in judged]
-    return losses
+def constant(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Return which features have one and the same value in every row: nothing can be learned from them.
 
-
-def select(
-    losses: dict[str, list[float]], order: Sequence[str], floor_losses: list[float], task: str = BINARY
-) -> dict[str, Any]:
-    """Return the simplest candidate within one standard error of the best, if it beats the floor.
-
-    The one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3), with
-    intervals as the unit.
-
-    Parameters
-    ----------
-    losses : dict
-        Loss per interval of the folds, by candidate.
-    order : sequence of str
-        Candidate names, simplest first.
-    floor_losses : list of float
-        The same intervals for the trivial baseline.
-    task : str
-        Names the loss.
+    >>> from types import SimpleNamespace
+    >>> constant(pd.DataFrame({"a": [1, 1], "b": [1, None]}), SimpleNamespace(features=("a", "b")))
+    ['a']
     """
-    judged = judging.of(task)
-    means = {name: float(np.mean(losses[name])) for name in order if name in losses}
-    best = min(means, key=lambda name: means[name])
-    error = float(np.std(losses[best], ddof=1) / len(losses[best]) ** 0.5) if len(losses[best]) > 1 else 0.0
-    floor_mean = float(np.mean(floor_losses))
-    above = [name for name in means if means[name] < floor_mean]
-    chosen = next((name for name in above if means[name] <= means[best] + error), None)
-    numbers = {"losses": means, "standard_error": error, "floor_loss": floor_mean, "best": best}
-    if chosen is None:
-        reason = f"No candidate beats the {judged.floor} ({judged.told(floor_mean)})."
-        return {"candidate": None, "reason": reason, **numbers}
-    told = f"({judged.told(error)}) of {best} ({judged.told(means[best])})"
-    reason = f"{chosen} is the simplest within one standard error {told}."
-    return {"candidate": chosen, "reason": reason, **numbers}
+    return [name for name in spec.features if (rows[name] == rows[name].iloc[0]).all()]
 
 
 def version_id(
@@ -204,8 +191,8 @@ def version_id(
     identity = {
         "digests": list(digests),
         "fields": spec.training_fields,
-        "candidate": asdict(candidate),
-        "libraries": libraries,
+        "candidate": {"name": candidate.name, "parameters": candidate.parameters},  # a budget makes no other model
+        "libraries": {**libraries, **estimators.identity(candidate.name)},
         "sources": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in _sources()},
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()
@@ -239,4 +226,4 @@ def _standard_dispatch() -> dict[type, Any]:
 
 
 def _sources() -> list[Path]:
-    return [Path(str(room.__file__)) for room in (evaluation, judging, labelling, pipelines)] + [Path(__file__)]
+    return [Path(__file__).with_name(f"{name}.py") for name in SOURCES]

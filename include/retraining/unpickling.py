@@ -6,10 +6,11 @@ are code: they never come from the artifact. Whoever holds a signing key can sti
 or crashes its task; it calls nothing else, and it changes nothing for other models.
 """
 
+import io
 import math
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -41,6 +42,7 @@ ALLOWED: frozenset[Pair] = frozenset(
         "sklearn._loss.link": "IdentityLink Interval LogitLink MultinomialLogit",
         "sklearn._loss.loss": "HalfBinomialLoss HalfMultinomialLoss HalfSquaredError",
         "sklearn.compose._column_transformer": "ColumnTransformer",
+        "sklearn.dummy": "DummyClassifier DummyRegressor",
         "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": "HistGradientBoostingClassifier "
         "HistGradientBoostingRegressor",
@@ -125,7 +127,7 @@ def load_artifact(path: Path, what: str, also: frozenset[Pair] = frozenset()) ->
     """
     with path.open("rb") as source:
         try:
-            return _Unpickler(path, source, what, also).load()
+            return _Unpickler(source, path.stat().st_size, what, also).load()
         except IntegrityError:
             raise
         except Exception as error:  # a damaged pickle can fail in any way
@@ -133,22 +135,36 @@ def load_artifact(path: Path, what: str, also: frozenset[Pair] = frozenset()) ->
             raise IntegrityError(f"{what} cannot be loaded: {told}. Check the library versions.", "loading") from error
 
 
+def unlisted(data: bytes, what: str, also: frozenset[Pair] = frozenset()) -> list[Pair]:
+    """Return what a spec still has to allow before an artifact can be loaded, sorted.
+
+    The artifact is loaded, whatever it names: only for bytes that this very process has made.
+
+    Raises
+    ------
+    IntegrityError
+        The pickle does something that no entry of a spec can allow.
+    """
+    allowed = set(also)
+    _Listing(io.BytesIO(data), len(data), what, allowed).load()
+    return sorted(allowed - also)
+
+
 class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
     """joblib's unpickler, held to the rules above."""
 
     dispatch = numpy_pickle.NumpyUnpickler.dispatch.copy()
 
-    def __init__(self, path: Path, source: BinaryIO, what: str, also: frozenset[Pair]) -> None:
-        super().__init__(str(path), source, ensure_native_byte_order=True)
-        self._path, self._what, self._also = path, what, also
-        self._size = path.stat().st_size
+    def __init__(self, source: BinaryIO, size: int, what: str, also: Set[Pair]) -> None:
+        super().__init__("", source, ensure_native_byte_order=True)
+        self._size, self._what, self._also = size, what, also
         self._named: dict[int, Pair] = {}
         self._filled: dict[int, Any] = {}
         self._held: list[Any] = []
         """What was named, so that nothing else gets its id."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED and (module, name) not in self._also:
+        if (module, name) not in ALLOWED and not self._allows((module, name)):
             raise IntegrityError(
                 f"{self._what} names {module}.{name}, which no artifact of ours holds; nothing was loaded. "
                 f'If you trust it, add "{module}:{name}" to `allowed` of the model\'s spec.',
@@ -163,14 +179,14 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
         called, given = self.stack[-2:]
         pair = self._named.get(id(called))
         fits = CALLED.get(pair) if pair else None
-        if pair not in self._also and not (fits and isinstance(given, tuple) and fits(given)):
+        if not (fits and isinstance(given, tuple) and fits(given)) and not self._allows(pair):
             self._refuse(f"calls {self._name_of(called)} in a way of its own")
         super().load_reduce()
 
     def load_newobj(self) -> None:
         made, given = self.stack[-2:]
         pair = self._named.get(id(made))
-        if pair not in self._also and (pair is None or pair[0].startswith("numpy") or given != ()):
+        if (pair is None or pair[0].startswith("numpy") or given != ()) and not self._allows(pair):
             self._refuse(f"makes {self._name_of(made)} in a way of its own")
         super().load_newobj()
 
@@ -179,7 +195,7 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
         if id(filled) in self._named or id(filled) in self._filled:
             self._refuse(f"changes {self._name_of(filled)} where it stands")
         self._filled[id(filled)] = filled  # held, so that no other object gets its id
-        if self._named.get(id(type(filled))) not in self._also and not _is_state_of(filled, state, self._size):
+        if not _is_state_of(filled, state, self._size) and not self._allows(self._named.get(id(type(filled)))):
             self._refuse(f"fills {type(filled).__name__} in a way of its own")
         if isinstance(filled, NumpyArrayWrapper) and state["dtype"].hasobject:
             self.stack[-2:] = [self._nested()]
@@ -191,9 +207,12 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
 
     def _nested(self) -> Any:
         """Return an array of objects, which follows as a pickle of its own: joblib's reader holds it to fewer rules."""
-        nested = _Unpickler(self._path, self.file_handle, self._what, self._also)
+        nested = type(self)(self.file_handle, self._size, self._what, self._also)
         nested._filled = self._filled
         return nested.load()
+
+    def _allows(self, pair: Pair | None) -> bool:
+        return pair in self._also
 
     def _name_of(self, held: Any) -> str:
         pair = self._named.get(id(held))
@@ -207,6 +226,16 @@ class _Unpickler(numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
     dispatch[pickle.BUILD[0]] = load_build
     for _code in b"io\x92\x82\x83\x84PQ":  # INST, OBJ, NEWOBJ_EX, EXT1, EXT2, EXT4, PERSID, BINPERSID
         dispatch[_code] = refuse_instruction
+
+
+class _Listing(_Unpickler):
+    """Allows whatever has a name, and adds it to what is allowed, which it shares with the pickles inside."""
+
+    _also: set[Pair]
+
+    def _allows(self, pair: Pair | None) -> bool:
+        self._also |= {pair} if pair else set()
+        return pair is not None
 
 
 def _is_state_of(filled: Any, state: Any, file_bytes: int) -> bool:

@@ -10,6 +10,9 @@ from croniter import croniter
 
 from include.retraining.errors import DataError
 
+USUAL = 15
+"""So many intervals say how long a usual one is: a day of a workweek, however long its weekends."""
+
 
 @dataclass(frozen=True, order=True)
 class Interval:
@@ -157,3 +160,15 @@ def window(schedule: Schedule, as_of: datetime, label_delay: timedelta, training
     split = max(0, len(labelled) - holdout)
     trained = labelled[max(0, split - training) : split]
     return Window(as_of, complete[-1], tuple(trained), tuple(labelled[split:]))
+
+
+def label_gap(schedule: Schedule, label_delay: timedelta) -> int:
+    """Return how many usual intervals of a schedule a label delay spans, rounded up; 0 for a delay of at most one.
+
+    >>> hourly = Schedule("0 * * * *", "UTC", datetime(2024, 1, 1, tzinfo=UTC))
+    >>> [label_gap(hourly, timedelta(minutes=minutes)) for minutes in (0, 60, 61, 180)]
+    [0, 0, 2, 3]
+    """
+    ticks = itertools.islice(schedule.ticks_from(schedule.start), USUAL + 1)
+    usual = sorted(end - start for start, end in itertools.pairwise(ticks))[USUAL // 2]
+    return -(-label_delay // usual) if label_delay > usual else 0

@@ -24,6 +24,7 @@ from include.retraining import (
     challengers,
     drift,
     evaluation,
+    fitting,
     keys,
     labelling,
     outcome,
@@ -94,7 +95,7 @@ def remembered() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         remember(pd, "read_parquet", lambda source: source.getvalue())
         remember(labelling, "labelled", lambda rows, known, _: (id(rows), id(known)))
-        remember(training, "fold_losses", lambda candidate, frames, _: (candidate and candidate.name, len(frames)))
+        remember(fitting, "fold_losses", lambda candidate, frames, _: (candidate and candidate.name, len(frames)))
         remember(training, "treatment", lambda rows, _: rows["weight"].to_numpy().tobytes())
         remember(drift, "sketch", lambda frames, _: tuple(map(id, frames)))
         remember(evaluation, "score", lambda labels, guess: (labels.tobytes(), guess.tobytes()))
@@ -103,7 +104,7 @@ def remembered() -> Iterator[None]:
         patch.setattr(training, "fit", lambda candidate, rows, _: fitted(candidate.name, rows))
         remember(training, "fit", lambda candidate, rows, _: (candidate.name, len(rows)))
         remember(training, "predict", lambda estimator, rows, _: (id(estimator), id(rows)))
-        remember(challengers, "_files", lambda _, estimator, rows: (id(estimator), rows["weight"].to_numpy().tobytes()))
+        remember(fitting, "_files", lambda _, estimator, rows, __: (id(estimator), rows["weight"].to_numpy().tobytes()))
         remember(unpickling, "load_artifact", lambda path, *_: path.read_bytes())
         remember(smoke, "check", lambda estimator, recorded, _: (id(estimator), signing.canonical(recorded)))
         patch.setattr(snapshots, "READERS", 1)

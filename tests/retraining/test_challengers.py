@@ -1,17 +1,20 @@
 """Challengers: trained once per input, chosen, and registered as exactly one version."""
 
 import json
+import re
 import tracemalloc
 from dataclasses import replace
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
 
-from include.retraining import challengers, judging, keys, signing
-from include.retraining.errors import DataError, IntegrityError, ObjectMissing
+from include.retraining import challengers, judging, keys, reproducing, signing
+from include.retraining.errors import DataError, IntegrityError, ObjectMissing, SpecError
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
-from include.retraining.spec import Candidate
+from include.retraining.spec import Candidate, TrainingPolicy
+from tests.conftest import ROOT
 from tests.retraining import toy
 from tests.retraining.desks import flip, objects, promoted
 
@@ -141,6 +144,94 @@ def test_a_feature_without_any_value_is_dropped_and_named(desk, keyring):
     assert manifest["treatment"]["dropped"] == ["distance"]
     assert "distance" not in manifest["features"]
     assert b"Dropped because no training row had a value: distance." in desk.file(version, CARD)
+
+
+FOREST, NEIGHBOURS = "sklearn.ensemble:RandomForestClassifier", "sklearn.neighbors:KNeighborsClassifier"
+ALLOWED = {
+    FOREST: (
+        "sklearn.ensemble._forest:RandomForestClassifier",
+        "sklearn.tree._classes:DecisionTreeClassifier",
+        "sklearn.tree._tree:Tree",
+    ),
+    NEIGHBOURS: ("sklearn.neighbors._classification:KNeighborsClassifier",),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [(FOREST, {"min_samples_leaf": 20}), (NEIGHBOURS, {"n_neighbors": 15})], ids=ALLOWED
+)
+def test_an_estimator_by_import_path_goes_the_whole_way_once_the_spec_allows_its_classes(
+    store, keyring, inputs, name, parameters
+):
+    spec = replace(SPEC, candidates=(Candidate(name, parameters, seconds=120),))
+    desk, before = Registry(store, keyring, "parcels"), objects(store)
+    with pytest.raises(SpecError, match=f"Candidate {name} makes an artifact that no task would load") as refused:
+        train(desk, inputs, name, spec)
+    assert objects(store) == before
+    said = re.findall(r'"([\w.]+:\w+)"', str(refused.value))
+    assert set(ALLOWED[name]) <= set(said)
+    spec = replace(spec, allowed=tuple(said))
+    desk = Registry(store, keyring, "parcels", spec.allowed_pairs)
+    found = select(desk, inputs, train(desk, inputs, name, spec), spec=spec)
+    asked = {"reason": "", "actor": "ann", "verdict_sha256": "v", "nonce": "n"}
+    desk.promote(found["version"], 0, toy.day(8).end, asked)
+    fitted = desk.load(found["version"])
+    assert type(fitted[-1]).__name__ == name.partition(":")[2]
+    assert found["losses"][name] < found["floor_loss"]
+    assert reproducing.reproduce(desk, spec, found["version"]).is_equal
+    with pytest.raises(IntegrityError, match=r"names sklearn\."):
+        Registry(store, keyring, "parcels").load(found["version"])
+
+
+def test_a_candidate_that_fails_leaves_the_others_as_they_are(desk, inputs):
+    failing = Candidate("tests.retraining.wayward:Nothing")
+    spec = replace(SPEC, candidates=(failing, *SPEC.candidates))
+    with pytest.raises(DataError, match=r"Candidate tests\.retraining\.wayward:Nothing answers NaN"):
+        train(desk, inputs, failing.name, spec)
+    assert select(desk, inputs, train(desk, inputs, SIMPLE, spec), spec=spec)["candidate"] == SIMPLE
+
+
+def test_a_baseline_that_was_named_is_registered_where_nothing_is_worth_more(desk, keyring):
+    spec = replace(SPEC, candidates=(Candidate("baseline"), *SPEC.candidates))
+    turned = [*FRAMES[:2], *(frame.assign(late=1 - frame["late"]) for frame in FRAMES[2:])]
+    inputs = toy.pin(desk.store, keyring, spec, turned)
+    found = select(desk, inputs, *(train(desk, inputs, name, spec) for name in ("baseline", SIMPLE)), spec=spec)
+    assert found["candidate"] == "baseline"
+    assert found["losses"]["baseline"] == pytest.approx(found["floor_loss"])
+    assert desk.load(found["version"])
+
+
+def test_a_selection_is_in_the_manifest_and_on_the_card_and_the_version_is_trained_again_by_it(desk, keyring):
+    spec = replace(SPEC, training=TrainingPolicy("importance"))
+    frames = [frame.assign(distance=5.0) for frame in FRAMES]
+    inputs = toy.pin(desk.store, keyring, spec, frames)
+    version = select(desk, inputs, train(desk, inputs, spec=spec), spec=spec)["version"]
+    manifest = desk.manifest(version)
+    assert manifest["importance"]["dropped"]["distance"] == {"mean": 0.0, "high": 0.0}
+    assert "distance" not in {*manifest["features"], *manifest["treatment"]["kept"]}
+    assert "weight" in manifest["features"]
+    assert manifest["constant"] == []
+    assert "| distance | 0 | 0 | dropped |" in desk.file(version, CARD).decode()
+    found = reproducing.reproduce(desk, SPEC, version)
+    assert found.is_equal
+    assert found.version == (version, version)
+    assert found.remarks == ("The spec has changed since in training; the fields of then were used.",)
+
+
+@pytest.mark.parametrize("kind", ["candidate", "version"])
+def test_a_manifest_with_a_selection_meets_its_schema(desk, inputs, kind):
+    spec = replace(SPEC, training=TrainingPolicy("importance"))
+    version = select(desk, inputs, train(desk, inputs, spec=spec), spec=spec)["version"]
+    manifest = desk.manifest(version) if kind == "version" else challengers._candidate(desk, version)
+    schema = ROOT / "include" / "retraining" / "schemas" / f"{kind}.json"
+    jsonschema.validate(json.loads(signing.canonical(manifest)), json.loads(schema.read_text()))
+
+
+def test_a_feature_that_never_changed_is_named_on_the_card(desk, keyring):
+    inputs = toy.pin(desk.store, keyring, SPEC, [frame.assign(carrier="van") for frame in FRAMES])
+    version = select(desk, inputs, train(desk, inputs))["version"]
+    assert desk.manifest(version)["constant"] == ["carrier"]
+    assert b"The same in every training row, so nothing was learned from it: carrier." in desk.file(version, CARD)
 
 
 WRONG = {

@@ -47,6 +47,27 @@ def test_nothing_dropped_is_said_too():
     assert "Dropped because no training row had a value: none." in card
 
 
+def test_a_feature_that_never_changed_is_named():
+    card = model_card.render(toy.spec(), "v", {**ABOUT, "constant": ["weight"]})
+    assert "The same in every training row, so nothing was learned from it: weight." in card
+    assert "The same in every" not in CARD
+
+
+def test_a_selection_names_what_was_kept_and_dropped_with_its_scores():
+    selected = {
+        "kept": {"weight": {"mean": 0.25, "high": 0.31}, "region": {"mean": None, "high": None}},
+        "dropped": {"distance": {"mean": -0.0012345, "high": 0.0}},
+    }
+    card = model_card.render(toy.spec(), "v", {**ABOUT, "importance": selected})
+    for line in (
+        "| weight | 0.25 | 0.31 | kept |",
+        "| region | not measured | not measured | kept |",
+        "| distance | -0.001234 | 0 | dropped |",
+    ):
+        assert line in card
+    assert "## Importance" not in CARD
+
+
 def test_the_same_training_has_the_same_card_whoever_asked():
     """Two runs that train one version at once must write one card."""
     asked = [{**ABOUT, "asked_by": name, "reason": name, "run": name} for name in ("ann", "bob")]

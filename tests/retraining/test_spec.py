@@ -13,6 +13,7 @@ from include.retraining.spec import (
     ModelSpec,
     PromotionPolicy,
     SqlSource,
+    TrainingPolicy,
     ValidationPolicy,
     Windows,
     local_midnight,
@@ -46,6 +47,25 @@ MISTAKES = {
         {"task": "regression", "candidates": (Candidate("logistic_regression"),)},
         r"candidates: found \['logistic_regression'\], expected distinct names among \['ridge', 'hist_gradient_boo",
     ),
+    "candidate by a path of odd form": (
+        {"candidates": (Candidate("sklearn.ensemble.RandomForestClassifier"),)},
+        r"among \[.*'baseline'\] or import paths like 'sklearn.ensemble:RandomForestClassifier'",
+    ),
+    "no time at all": (
+        {"candidates": (Candidate("baseline", seconds=0),)},
+        "candidates: baseline has seconds=0, expected more than 0, or None for no budget",
+    ),
+    "memory not a number": ({"candidates": (Candidate("baseline", megabytes=float("nan")),)}, "has megabytes=nan"),
+    "selection unknown": (
+        {"training": TrainingPolicy(selection="best")},
+        "training.selection: found 'best', expected 'off' or 'importance'",
+    ),
+    "gap into the future": ({"training": TrainingPolicy(gap_intervals=-1)}, "training.gap_intervals: found -1"),
+    "labels later than the window is long": (
+        {"label_delay": timedelta(days=4)},
+        "windows.minimum_training_intervals: found 4, expected at least 6: folds leave 4 out, whose labels",
+    ),
+    "allowed of odd form": ({"allowed": ("sklearn.svm.SVC",)}, "allowed: found 'sklearn.svm.SVC', expected one class"),
     "label pseudonymised": ({"privacy": {"late": "pseudonymise"}}, r"\['late'\] are numbers or moments, or the label"),
     "no candidate": ({"candidates": ()}, r"candidates: found \[\]"),
     "mode unknown": ({"promotion": PromotionPolicy(mode="always")}, "promotion.mode: found 'always'"),
@@ -103,8 +123,30 @@ def test_stored_columns_are_each_named_once_without_label_or_dropped_ones():
 
 
 def test_what_enters_training_is_listed_in_one_place():
-    assert set(toy.spec().training_fields) == {"name", "numeric", "categorical", "label", "task", "seed"}
+    assert set(toy.spec().training_fields) == {"name", "numeric", "categorical", "label", "task", "seed", "training"}
     assert set(toy.spec().training_fields) <= {field.name for field in fields(ModelSpec)}
+
+
+def test_candidates_by_import_path_and_the_baseline_are_accepted_without_being_imported():
+    named = ("baseline", "no_such_package.part:Name")
+    assert [one.name for one in toy.spec(candidates=tuple(map(Candidate, named))).candidates] == list(named)
+
+
+@pytest.mark.parametrize(
+    ("changes", "gap"),
+    [
+        ({"label_delay": timedelta(0)}, 0),
+        ({"label_delay": timedelta(days=1)}, 0),
+        ({"label_delay": timedelta(hours=25)}, 2),
+        ({"label_delay": timedelta(hours=2), "schedule": "0 * * * *"}, 2),
+        ({"label_delay": timedelta(days=2), "schedule": "0 0 * * 1-5"}, 2),
+        ({"training": TrainingPolicy(gap_intervals=1)}, 1),
+    ],
+    ids=str,
+)
+def test_as_many_intervals_lie_between_past_and_judged_as_the_label_delay_spans(changes, gap):
+    spec = toy.spec(**changes)
+    assert spec.gap_intervals == spec.training_fields["training"]["gap_intervals"] == gap
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,16 @@ import math
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from include.retraining import judging, pipelines, training
 from include.retraining.errors import DataError
-from include.retraining.policies import CANDIDATES
-from include.retraining.spec import Candidate
+from include.retraining.policies import BASELINE, CANDIDATES
+from include.retraining.spec import Candidate, TrainingPolicy
 from tests.conftest import ROOT
 from tests.retraining import toy
 
@@ -93,33 +91,9 @@ def test_floors_worked_by_hand():
     assert losses["multiclass"] == losses["binary"] == pytest.approx(-(3 * math.log(0.75) + math.log(0.25)) / 4)
 
 
-def test_a_fold_whose_past_lacks_a_class_goes_on_and_its_rows_cost_as_much_for_the_floor():
-    spec = toy.task_spec("multiclass")
-    frames = [frame[frame["arrival"] != "late"] for frame in DAYS[:2]] + DAYS[2:4]
-    candidate, floor = (training.fold_losses(one, frames, spec) for one in (spec.candidates[0], None))
-    assert candidate[1] > 5, "the past of the second fold knows nobody who was late"
-    assert floor[1] > 5
-    assert candidate[2] < floor[2] < 5
-
-
-def test_a_fold_whose_past_has_one_class_only_is_told():
-    spec = toy.task_spec("multiclass")
-    with pytest.raises(DataError, match=r"Label 'arrival' takes 1 value\(s\) \('late'\) in \d+ training rows"):
-        training.fold_losses(spec.candidates[0], [DAYS[0].assign(arrival="late"), *DAYS[1:3]], spec)
-
-
-def test_the_choice_is_told_in_the_words_of_the_task():
-    losses, order = {"ridge": [1600.0, 1700.0]}, ("ridge",)
-    won = training.select(losses, order, [1800.0, 1900.0], "regression")
-    assert won["reason"] == "ridge is the simplest within one standard error (50) of ridge (1,650)."
-    lost = training.select(losses, order, [1500.0, 1500.0], "regression")
-    assert lost["reason"] == "No candidate beats the training mean (1,500)."
-    lost = training.select({"x": [1.2]}, ("x",), [1.1], "multiclass")
-    assert lost["reason"] == "No candidate beats the class shares (1.1000)."
-
-
 def test_every_candidate_that_a_spec_may_name_has_a_pipeline():
-    assert set(pipelines.BUILDERS) == {(task, name) for task, names in CANDIDATES.items() for name in names}
+    named = {(task, name) for task, names in CANDIDATES.items() for name in (BASELINE, *names)}
+    assert set(pipelines.BUILDERS) == named
 
 
 def test_the_same_rows_make_the_same_bytes_here_and_in_a_fresh_process():
@@ -159,6 +133,22 @@ def test_a_feature_without_any_value_is_dropped_named_and_the_others_are_trained
     np.testing.assert_array_equal(
         training.predict(fitted, FRESH, SPEC), training.predict(fitted, FRESH.assign(distance=7.0), SPEC)
     )
+
+
+@BOTH
+def test_a_feature_that_never_changes_trains_and_is_named(candidate):
+    rows = ROWS.assign(distance=5.0, carrier="van")
+    assert training.constant(rows, SPEC) == ["distance", "carrier"]
+    fitted = training.fit(candidate, rows, SPEC)
+    assert np.isfinite(training.predict(fitted, FRESH, SPEC)).all()
+
+
+@TASKS
+def test_the_baseline_says_the_same_for_every_row(task):
+    spec, rows = toy.task_spec(task), pd.concat(DAYS, ignore_index=True)
+    found = training.predict(training.fit(Candidate("baseline"), rows, spec), toy.task_rows(9), spec)
+    expected, _ = training.predictions(training.floor(rows, spec), toy.task_rows(9), spec)
+    np.testing.assert_allclose(found, expected)
 
 
 @BOTH
@@ -224,71 +214,6 @@ def test_parameters_that_the_library_refuses_are_told():
         training.fit(Candidate("logistic_regression", {"C": -1.0}), ROWS, SPEC)
 
 
-@given(st.integers(1, 80))
-def test_folds_train_on_the_past_and_are_judged_on_what_follows(count):
-    for past, judged in training.folds(count):
-        assert past.start == 0
-        assert past.stop == judged.start < judged.stop <= count
-    judged = [place for _, places in training.folds(count) for place in places]
-    assert judged == sorted(set(judged))
-    assert not judged or judged[-1] == count - 1
-
-
-@pytest.mark.parametrize(("count", "folds"), [(1, 0), (2, 1), (3, 2), (4, 3), (56, 3)])
-def test_a_fold_needs_a_past(count, folds):
-    assert len(training.folds(count)) == folds
-
-
-def test_fold_losses_of_the_floor_worked_by_hand():
-    """Base rate 1/2 in the first two; it costs ln 2 on any labels."""
-    frames = [pd.DataFrame({"late": labels}) for labels in ([1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0])]
-    assert training.fold_losses(None, frames, SPEC) == pytest.approx([math.log(2)] * 3)
-
-
-def test_a_fold_is_judged_by_a_model_that_saw_only_its_past():
-    frames = [toy.rows(number) for number in range(4)]
-    past = training.fit(SPEC.candidates[0], pd.concat(frames[:-1], ignore_index=True), SPEC)
-    expected = loss(frames[-1]["late"].to_numpy(), training.predict(past, frames[-1], SPEC))
-    assert training.fold_losses(SPEC.candidates[0], frames, SPEC)[-1] == pytest.approx(expected)
-
-
-def test_what_comes_later_changes_no_earlier_fold():
-    frames = [toy.rows(number) for number in range(6)]
-    changed = [*frames[:-1], toy.rows(5, seed=9)]
-    first, second = (training.fold_losses(SPEC.candidates[0], held, SPEC) for held in (frames, changed))
-    assert first[:-1] == second[:-1]
-    assert first[-1] != second[-1]
-
-
-ORDER = ("simple", "complex")
-FLOOR = [0.7, 0.7, 0.7, 0.7]
-CHOICES = {
-    "the simplest within one standard error": ([0.51, 0.53, 0.51, 0.53], [0.50, 0.54, 0.48, 0.52], "simple"),
-    "the better one beyond it": ([0.60, 0.61, 0.60, 0.61], [0.50, 0.54, 0.48, 0.52], "complex"),
-    "the simplest when it is the best": ([0.50] * 4, [0.60] * 4, "simple"),
-    "the simplest of equals": ([0.50] * 4, [0.50] * 4, "simple"),
-    "only one that beats the floor": ([0.71] * 4, [0.20, 0.20, 0.20, 2.0], "complex"),
-    "none": ([0.71] * 4, [0.70] * 4, None),
-}
-
-
-@pytest.mark.parametrize(("simple", "complicated", "chosen"), CHOICES.values(), ids=CHOICES)
-def test_the_choice_is(simple, complicated, chosen):
-    found = training.select({"simple": simple, "complex": complicated}, ORDER, FLOOR)
-    assert found["candidate"] == chosen
-
-
-def test_the_standard_error_is_over_intervals_of_the_best():
-    """0.50, 0.54, 0.48, 0.52: mean 0.51, variance 0.002 / 3, error 0.0129."""
-    found = training.select({"simple": [0.7] * 4, "complex": [0.50, 0.54, 0.48, 0.52]}, ORDER, FLOOR)
-    assert found["standard_error"] == pytest.approx(math.sqrt(0.002 / 3 / 4))
-    assert found["reason"] == "complex is the simplest within one standard error (0.0129) of complex (0.5100)."
-
-
-def test_a_candidate_that_failed_is_left_out():
-    assert training.select({"complex": [0.5, 0.6]}, ORDER, FLOOR)["candidate"] == "complex"
-
-
 END = datetime(2024, 1, 9, tzinfo=UTC)
 DIGESTS = ["a" * 64, "b" * 64]
 
@@ -303,7 +228,7 @@ def test_the_same_inputs_make_the_same_version():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"owner": "other"}, {"purpose": "other"}, {"schedule": "5 * * * *"}, {"slices": ()}], ids=str
+    "changes", [{"owner": "other"}, {"purpose": "other"}, {"schedule": "5 0 * * *"}, {"slices": ()}], ids=str
 )
 def test_a_field_that_does_not_enter_training_makes_no_version(changes):
     assert version(replace(SPEC, **changes)) == version()
@@ -316,6 +241,10 @@ def test_a_field_that_does_not_enter_training_makes_no_version(changes):
         {"spec": replace(SPEC, numeric=("weight",))},
         {"candidate": SPEC.candidates[1]},
         {"candidate": Candidate("logistic_regression", {"C": 1.0})},
+        {"candidate": Candidate("sklearn.linear_model:LogisticRegression")},
+        {"spec": replace(SPEC, training=TrainingPolicy("importance"))},
+        {"spec": replace(SPEC, training=TrainingPolicy(gap_intervals=1))},
+        {"spec": replace(SPEC, label_delay=timedelta(days=2))},
         {"digests": DIGESTS[::-1]},
         {"libraries": {"scikit-learn": "1.9.1"}},
     ],
@@ -323,6 +252,21 @@ def test_a_field_that_does_not_enter_training_makes_no_version(changes):
 )
 def test_what_enters_training_makes_another_version(changes):
     assert version(**changes) != version()
+
+
+def test_a_budget_makes_no_version():
+    assert version(candidate=Candidate("logistic_regression", seconds=60, megabytes=100)) == version()
+
+
+def test_an_imported_candidate_of_another_release_makes_another_version(monkeypatch):
+    candidate = Candidate("sklearn.linear_model:LogisticRegression")
+    before = version(candidate=candidate)
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.1")
+    assert version(candidate=candidate) != before
+
+
+def test_the_sources_of_training_are_files():
+    assert all(path.is_file() for path in training._sources())
 
 
 def test_a_version_is_dated_on_the_clock_of_the_spec():

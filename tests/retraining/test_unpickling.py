@@ -18,6 +18,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from include.retraining import training, unpickling
 from include.retraining.errors import IntegrityError
+from include.retraining.spec import Candidate
 from tests.conftest import ROOT
 from tests.retraining import hostile, toy
 
@@ -52,7 +53,10 @@ def artifacts() -> dict[str, bytes]:
     rows, made = pd.concat([toy.task_rows(number) for number in range(4)], ignore_index=True), {}
     for task in toy.LABELS:
         spec = toy.task_spec(task)
-        made |= {f"{task} {one.name}": training.dump(training.fit(one, rows, spec)) for one in spec.candidates}
+        made |= {
+            f"{task} {one.name}": training.dump(training.fit(one, rows, spec))
+            for one in (Candidate("baseline"), *spec.candidates)
+        }
     return made
 
 
@@ -187,6 +191,30 @@ def test_an_estimator_that_a_spec_allows_needs_its_names_only(tmp_path):
     for left_out in also:
         with pytest.raises(IntegrityError, match=f"names {'.'.join(left_out)}, which"):
             load(tmp_path, hostile.dumped(forest), also - {left_out})
+
+
+def test_what_a_spec_still_has_to_allow_is_listed_whole_whoever_holds_it():
+    """Named, called with arguments, and inside an array of objects, which is a pickle of its own."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(60, 3))
+    forest = RandomForestClassifier(2, random_state=0).fit(rows, rows[:, 0] > 0)
+    alone = np.empty(1, dtype=object)
+    alone[0] = forest
+    held = [hostile.Payload(os.path.basename, "m/x"), alone]
+    found = unpickling.unlisted(hostile.dumped(held), "x")
+    assert found == sorted(found)
+    assert {":".join(pair) for pair in found} == {
+        "numpy._core.numeric:_frombuffer",
+        "posixpath:basename",
+        "sklearn.ensemble._forest:RandomForestClassifier",
+        "sklearn.tree._classes:DecisionTreeClassifier",
+        "sklearn.tree._tree:Tree",
+    }
+    assert unpickling.unlisted(hostile.dumped(held), "x", frozenset(found)) == []
+
+
+def test_our_own_candidates_need_nothing_more(artifacts):
+    assert [unpickling.unlisted(data, name) for name, data in artifacts.items()] == [[]] * len(artifacts)
 
 
 @pytest.mark.parametrize("name", ARRAYS)
