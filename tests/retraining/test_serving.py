@@ -218,16 +218,21 @@ class TestScore:
         change(warehouse, "UPDATE parcels SET region = 'nowhere', distance = -1 WHERE parcel LIKE 'p006-000%'")
         assert scored(scheduled(6))[0].rows == toy.ROWS
 
-    def test_rows_whose_features_are_no_numbers_are_left_out_and_told(self, desk, warehouse):
+    def test_an_infinite_feature_is_scored_as_a_missing_one(self, desk, warehouse):
         serve(desk, (FIRST, 5))
         change(warehouse, "UPDATE parcels SET weight = 9e999 WHERE parcel LIKE 'p006-000%'")
+        assert scored(scheduled(6))[0].unusable == 0
+
+    def test_rows_whose_features_are_no_numbers_are_left_out_and_told(self, desk, warehouse):
+        serve(desk, (FIRST, 5))
+        change(warehouse, "UPDATE parcels SET weight = 'heavy' WHERE parcel LIKE 'p006-000%'")
         done, sentence = scored(scheduled(6))
         assert (done.rows, done.unusable) == (toy.ROWS - 10, 10)
         assert sentence.endswith("10 rows have a feature that is no number, and no prediction.")
 
     def test_an_interval_of_such_rows_alone_fails_and_writes_nothing(self, desk, warehouse):
         serve(desk, (FIRST, 5))
-        change(warehouse, "UPDATE parcels SET weight = 9e999")
+        change(warehouse, "UPDATE parcels SET weight = 'heavy'")
         with pytest.raises(DataError, match=r"No row of .*rows.parquet has features that are numbers. Mend the query"):
             scored(scheduled(6))
         assert not list(desk.store.list(keys.predictions("parcels")))
