@@ -105,6 +105,22 @@ class DecisionPolicy:
 
 
 @dataclass(frozen=True)
+class RecalibrationPolicy:
+    """How the champion's outputs are corrected by recent labels, between one retrain and the next."""
+
+    intervals: int = 14
+    """Fitted on at most so many newest labelled intervals that the champion was not trained on; 0: never corrected."""
+    minimum_intervals: int = 3
+    """Fewer say too little."""
+    weight_intervals: float = 7.0
+    """Shrunk towards no correction as if the champion had been right on so many intervals more."""
+    proof_intervals: int = 56
+    """In force only while corrections lowered the loss on the newest of so many intervals none was fitted on."""
+    minimum_proof: int = 7
+    """Fewer intervals prove nothing."""
+
+
+@dataclass(frozen=True)
 class PromotionPolicy:
     """What a challenger must show."""
 
