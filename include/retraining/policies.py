@@ -91,6 +91,15 @@ class DecisionPolicy:
 
 
 @dataclass(frozen=True)
+class DriftPolicy:
+    """How loud drift may be. It informs people and decides nothing."""
+
+    alarms_per_year: float = 1.0
+    """So many alarms may come where nothing drifts. Fewer of them need a larger shift: limits follow from this number
+    and from how far the champion's own intervals stray."""
+
+
+@dataclass(frozen=True)
 class PromotionPolicy:
     """What a challenger must show."""
 
@@ -139,6 +148,12 @@ class Candidate:
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def drift_mistakes(policy: DriftPolicy) -> Iterator[str]:
+    """Yield what is wrong with a drift policy, as a sentence."""
+    if not 0 < policy.alarms_per_year < float("inf"):
+        yield f"drift.alarms_per_year: found {policy.alarms_per_year}, expected a number above 0."
 
 
 def validation_mistakes(policy: ValidationPolicy) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Scores versions on intervals: the champion on what it served, both contenders on the holdout."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from include.retraining import (
     drift,
+    effects,
     evaluation,
     judging,
     keys,
@@ -19,7 +20,7 @@ from include.retraining import (
     training,
     treated,
 )
-from include.retraining.errors import IntegrityError
+from include.retraining.errors import DataError, IntegrityError
 from include.retraining.phrases import visible
 from include.retraining.promotion import Scored
 from include.retraining.promotion_log import Entry
@@ -93,11 +94,14 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         return {"champion": None, "intervals": [], "drift": {}, "sentence": "No version was live."}
     earlier = records.history(registry.store, spec.name, inputs.interval, remembered_since(spec, inputs))
     known = {line["span"]: line for one in earlier for line in one.get("evaluation", {}).get("intervals", [])}
-    fresh, unloadable = _newly_served(registry, spec, inputs, validation, set(known))
+    load = _loader(registry)
+    fresh, unloadable = _newly_served(registry, spec, inputs, validation, set(known), load)
     served = [line for line in [*known.values(), *fresh] if line["version"] == champion.version]
     recent = sorted(served, key=lambda line: line["span"])[-spec.decision.recent_intervals :]
     rows = snapshots.read(registry.store, inputs.snapshot(inputs.interval))
     shares = treated.touched(rows, registry.manifest(champion.version))
+    baseline = signing.read_json(registry.file(champion.version, BASELINE), BASELINE)
+    guess = _guess(lambda: load(champion), spec, rows, baseline)
     return {
         "champion": champion.version,
         "entry": champion.number,
@@ -107,18 +111,21 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "recent": evaluation.summarise(recent),
         "recent_losses": [judging.loss(line) for line in recent],
         "reference_losses": _reference(registry.store, champion),
-        "drift": _drift(registry, rows, champion, earlier),
+        "drift": _drift(spec, inputs, rows, baseline, _shifted_before(earlier, champion), guess),
         "treated": shares,
         "unloadable": unloadable,
-        "sentence": (
-            _unscored(champion.version, unloadable) or _sentence(champion.version, fresh, judging.of(spec.task))
-        )
+        "sentence": _sentence(champion.version, fresh, judging.of(spec.task), unloadable)
         + treated.sentence(treated.warnings(shares)),
     }
 
 
 def _newly_served(
-    registry: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str, Any], known: set[str]
+    registry: Registry,
+    spec: ModelSpec,
+    inputs: Inputs,
+    validation: dict[str, Any],
+    known: set[str],
+    load: Callable[[Entry], Any],
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Score each interval with the version that was live when it began: what it really served.
 
@@ -132,7 +139,7 @@ def _newly_served(
     serving = {entry.version: entry for one, entry in live.items() if entry and one in rows}
     for version, served in sorted(serving.items()):
         try:
-            estimator = registry.load_live(served)
+            estimator = load(served)
         except IntegrityError as error:
             if error.check != libraries.CHECK:
                 raise
@@ -150,20 +157,56 @@ def _reference(store: Store, champion: Entry) -> list[float]:
     return list(verdict.get("challenger", {}).get("losses", {}).values())
 
 
-def _drift(registry: Registry, rows: pd.DataFrame, champion: Entry, earlier: list[dict[str, Any]]) -> dict[str, Any]:
-    baseline = signing.read_json(registry.file(champion.version, BASELINE), BASELINE)
-    before = earlier[-1].get("evaluation", {}) if earlier else {}
-    previous = before.get("drift", {}).get("shifted", []) if before.get("champion") == champion.version else []
-    return drift.report(baseline, rows, previous)
+def _loader(registry: Registry) -> Callable[[Entry], Any]:
+    """Return what loads the estimator of a champion, each version once, as it was promoted."""
+    known: dict[tuple[str, str], Any] = {}
+
+    def load(entry: Entry) -> Any:
+        promoted = (entry.version, entry.manifest_sha256)
+        if promoted not in known:
+            known[promoted] = registry.load_live(entry)
+        return known[promoted]
+
+    return load
 
 
-def _unscored(version: str, unloadable: dict[str, str]) -> str:
-    if version not in unloadable:
+def _drift(
+    spec: ModelSpec,
+    inputs: Inputs,
+    rows: pd.DataFrame,
+    baseline: dict[str, Any],
+    previous: list[str],
+    guess: training.Floats | str,
+) -> dict[str, Any]:
+    day, told = drift.weekday(inputs.interval.start, spec.timezone), isinstance(guess, str)
+    chance = min(1.0, spec.drift.alarms_per_year / spec.timetable.intervals_per_year)
+    found = drift.report(baseline, rows, previous, day, None if isinstance(guess, str) else guess, chance)
+    return {**found, "sentence": f"{found['sentence']} {guess}".rstrip()} if told else found
+
+
+def _guess(
+    load: Callable[[], Any], spec: ModelSpec, rows: pd.DataFrame, baseline: dict[str, Any]
+) -> training.Floats | str:
+    """Return what the champion predicts for the interval under test, or why not: drift informs, it stops no run."""
+    if effects.PREDICTIONS not in baseline["features"] or len(rows) < drift.MINIMUM_ROWS:
         return ""
-    return f"Champion {version} cannot be scored with the libraries installed here. {unloadable[version]}"
+    try:
+        return training.predict(load(), rows, spec)
+    except (DataError, IntegrityError) as error:
+        if isinstance(error, IntegrityError) and error.check != libraries.CHECK:
+            raise
+        return f"The champion's predictions are not compared: {error}"
 
 
-def _sentence(version: str, fresh: list[dict[str, Any]], judged: judging.Loss) -> str:
+def _shifted_before(earlier: list[dict[str, Any]], champion: Entry) -> list[str]:
+    """Return what had shifted in the interval before, if it was held against the same champion."""
+    before = earlier[-1].get("evaluation", {}) if earlier else {}
+    return list(before.get("drift", {}).get("shifted", [])) if before.get("champion") == champion.version else []
+
+
+def _sentence(version: str, fresh: list[dict[str, Any]], judged: judging.Loss, unloadable: dict[str, str]) -> str:
+    if version in unloadable:
+        return f"Champion {version} cannot be scored with the libraries installed here. {unloadable[version]}"
     if not fresh:
         return f"Champion {version}: no interval became labelled since the last evaluation."
     losses = [judging.loss(line) for line in fresh]

@@ -20,12 +20,14 @@ from include.retraining.policies import (
     PSEUDONYMISE,
     Candidate,
     DecisionPolicy,
+    DriftPolicy,
     Keep,
     PromotionPolicy,
     Retention,
     SqlSource,
     ValidationPolicy,
     Windows,
+    drift_mistakes,
     validation_mistakes,
 )
 from include.retraining.windows import Schedule
@@ -33,6 +35,7 @@ from include.retraining.windows import Schedule
 __all__ = [
     "Candidate",
     "DecisionPolicy",
+    "DriftPolicy",
     "Keep",
     "ModelSpec",
     "PromotionPolicy",
@@ -41,7 +44,6 @@ __all__ = [
     "ValidationPolicy",
     "Windows",
 ]
-
 
 SLACK = 14
 """Intervals beyond the longest window or wait that a run still looks at."""
@@ -90,6 +92,7 @@ class ModelSpec:
     """What is expected of every interval beyond the suite, and how many rows may be set aside."""
     windows: Windows = field(default_factory=Windows)
     decision: DecisionPolicy = field(default_factory=DecisionPolicy)
+    drift: DriftPolicy = field(default_factory=DriftPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
     retention: Retention = field(default_factory=Retention)
     allowed: tuple[str, ...] = ()
@@ -164,6 +167,7 @@ def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from _file_mistakes(spec)
     yield from _retention_mistakes(spec)
     yield from validation_mistakes(spec.validation)
+    yield from drift_mistakes(spec.drift)
 
 
 def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -247,7 +251,9 @@ def _number_mistakes(spec: ModelSpec) -> Iterator[str]:
         for name, value in asdict(group).items():
             if isinstance(value, int) and value < 1:
                 yield f"{type(group).__name__}.{name}: found {value}, expected at least 1."
-    for path, value in _ratios(spec):
+    ratios = {"windows.minimum_completeness": spec.windows.minimum_completeness}
+    ratios |= {"promotion.slice_tolerance": spec.promotion.slice_tolerance}
+    for path, value in ratios.items():
         if not 0 < value <= 1:
             yield f"{path}: found {value}, expected a share between 0 and 1."
     if spec.windows.minimum_training_intervals > spec.windows.training_intervals:
@@ -262,11 +268,6 @@ def _certainty_mistakes(spec: ModelSpec) -> Iterator[str]:
     for name, policy in (("decision", spec.decision), ("promotion", spec.promotion)):
         if not 0.5 < policy.confidence < 1:
             yield f"{name}.confidence: found {policy.confidence}, expected a certainty above 0.5 and below 1."
-
-
-def _ratios(spec: ModelSpec) -> Iterator[tuple[str, float]]:
-    yield "windows.minimum_completeness", spec.windows.minimum_completeness
-    yield "promotion.slice_tolerance", spec.promotion.slice_tolerance
 
 
 def _retention_mistakes(spec: ModelSpec) -> Iterator[str]:

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.retraining import drift, keys, libraries, records, scoring, signing, smoke, training
+from include.retraining import drift, effects, keys, libraries, records, scoring, signing, smoke, training
 from include.retraining.errors import DataError, IntegrityError
 from include.retraining.registry import ARTIFACT, BASELINE, SMOKE, Registry
+from include.retraining.spec import DriftPolicy
 from tests.retraining import toy
 from tests.retraining.desks import promotion
 
@@ -273,3 +274,63 @@ def test_a_champion_that_was_trained_for_another_task_is_never_scored(desk, keyr
     inputs = toy.pin(desk.store, keyring, NUMBERS, DAYS, base=base)
     with pytest.raises(DataError, match=r"trained for task 'binary', the spec says 'regression'.* another name"):
         scoring.evaluate(desk, NUMBERS, inputs, toy.PASSED)
+
+
+class TestDrift:
+    """The champion predicts the interval under test, whose labels nobody knows yet."""
+
+    def told(self, desk, keyring, files, frames, spec=SPEC, **form):
+        base = serve(desk, files, (FIRST, 6))
+        return scoring.evaluate(desk, spec, toy.pin(desk.store, keyring, spec, frames, base=base), toy.PASSED)["drift"]
+
+    def test_the_champion_s_predictions_are_compared(self, desk, keyring):
+        found = self.told(desk, keyring, {FIRST: with_predictions(SPEC, FRAMES[:8])}, FRAMES)
+        assert effects.PREDICTIONS in {one["name"] for one in found["features"]}
+        assert found["answer"] == "stable"
+
+    @pytest.mark.parametrize("task", ["multiclass", "regression"])
+    def test_of_any_task(self, desk, keyring, task):
+        spec = toy.task_spec(task)
+        found = self.told(desk, keyring, {FIRST: with_predictions(spec, DAYS[:8])}, DAYS, spec)
+        assert effects.PREDICTIONS in {one["name"] for one in found["features"]}
+
+    def test_a_day_that_the_champion_cannot_predict_stops_no_run(self, desk, keyring):
+        frames = [*FRAMES[:-1], FRAMES[-1].assign(weight=np.inf)]
+        found = self.told(desk, keyring, {FIRST: with_predictions(SPEC, FRAMES[:8])}, frames)
+        assert found["shifted"] == ["weight"]
+        assert "twice" not in found["sentence"]
+        assert "The champion's predictions are not compared: Feature 'weight' is infinite in 60" in found["sentence"]
+
+    def test_a_champion_that_another_release_wrote_is_not_asked(self, desk, keyring, monkeypatch):
+        files = {FIRST: with_predictions(SPEC, FRAMES[:8])}
+        base = serve(desk, files, (FIRST, 6))
+        inputs = toy.pin(desk.store, keyring, SPEC, FRAMES, base=base)
+        here = {**libraries.versions(), "scikit-learn": "99.9.9"}
+        monkeypatch.setattr(libraries, "versions", lambda: here)
+        found = scoring.evaluate(desk, SPEC, inputs, toy.PASSED)["drift"]
+        assert found["sentence"].startswith("Stable. The champion's predictions are not compared: ")
+
+    def test_a_damaged_champion_is_never_asked(self, desk, keyring):
+        base = serve(desk, {FIRST: with_predictions(SPEC, FRAMES[:8])}, (FIRST, 11))
+        desk.store.put(keys.version("parcels", FIRST, ARTIFACT), b"x")
+        inputs = toy.pin(desk.store, keyring, SPEC, FRAMES, base=base)
+        with pytest.raises(IntegrityError, match=r"model.joblib has 1 bytes"):
+            scoring.evaluate(desk, SPEC, inputs, toy.PASSED)
+
+    def test_a_champion_of_an_earlier_release_has_none_to_compare(self, desk, keyring, files):
+        found = self.told(desk, keyring, files, FRAMES)
+        assert (found["answer"], found["sentence"]) == ("stable", "Stable.")
+        assert effects.PREDICTIONS not in {one["name"] for one in found["features"]}
+
+    def test_the_alarms_that_a_user_bears_set_the_limits(self, desk, keyring, files):
+        spec = toy.spec(drift=DriftPolicy(alarms_per_year=30))
+        found = self.told(desk, keyring, files, FRAMES, spec)
+        assert found["chance_of_alarm"] == pytest.approx((2 / 9) ** 2)
+
+
+def with_predictions(spec, days) -> dict[str, bytes]:
+    """Return the files of a version whose baseline holds what it predicts."""
+    made = files_of(spec, days)
+    fitted = training.fit(spec.candidates[0], pd.concat(days, ignore_index=True), spec)
+    guesses = [training.predict(fitted, frame, spec) for frame in days]
+    return {**made, BASELINE: signing.canonical(drift.sketch(days, spec, (), guesses))}
