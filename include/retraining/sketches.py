@@ -99,13 +99,12 @@ def count_numbers(shape: Shape, values: Floats) -> Floats:
     >>> count_numbers({"edges": [0.0, 1.0]}, np.array([-9.0, 0.5, 1.0, 7.0, np.nan]))
     array([1., 2., 1., 1.])
     """
-    edges = np.asarray(shape["edges"], dtype="float64")
-    found, missing = np.zeros(len(edges) + 2), 0
+    cuts = np.array([*shape["edges"], np.inf])
+    found = np.zeros(len(cuts) + 1)
     for start in range(0, len(values), ROWS_AT_ONCE):
-        part = values[start : start + ROWS_AT_ONCE]
-        missing += int(np.isnan(part).sum())
-        found[:-1] += np.bincount(np.searchsorted(edges, part), minlength=len(edges) + 1)
-    found[-2:] += -missing, missing  # a missing number is sorted behind every edge
+        # numpy sorts with vector instructions: to cut sorted numbers takes half the time of placing each by itself.
+        part = np.sort(values[start : start + ROWS_AT_ONCE])  # missing ones come last, behind infinity
+        found += np.diff(np.searchsorted(part, cuts, side="right"), prepend=0, append=len(part))
     return found
 
 
@@ -114,16 +113,13 @@ def count_categories(shape: Shape, values: pd.Series) -> tuple[Floats, dict[str,
 
     Only the ``UNSEEN`` most common of the others are named.
     """
-    by_level = _by_level(values)
-    names, numbers = list(by_level), np.array(list(by_level.values()), dtype="float64")
-    levels = pd.Index(shape["levels"], dtype="object")
-    places = levels.get_indexer(pd.Index(names, dtype="object"))
-    found = np.zeros(len(levels) + 2)
-    found[: len(levels) + 1] = np.bincount(
-        np.where(places < 0, len(levels), places), weights=numbers, minlength=len(levels) + 1
-    )
-    found[-1] = len(values) - numbers.sum()
-    others = Counter({names[place]: int(numbers[place]) for place in np.flatnonzero(places < 0)})
+    places = {level: place for place, level in enumerate(shape["levels"])}
+    found, others, rest = np.zeros(len(places) + 2), {}, len(places)
+    for level, number in _by_level(values).items():
+        found[places.get(level, rest)] += number
+        if level not in places:
+            others[level] = number
+    found[-1] = len(values) - found.sum()
     return found, dict(sorted(others.items(), key=lambda one: (-one[1], one[0]))[:UNSEEN])
 
 
@@ -136,9 +132,9 @@ def _by_level(values: pd.Series) -> Counter[str]:
     """Return how many rows have each value, as text: 1 and "1" are one level."""
     found: Counter[str] = Counter()
     counted = values.value_counts(sort=False)
-    for level, number in zip(counted.index.astype("str"), counted.to_numpy(), strict=True):
-        if number:
-            found[level] += int(number)
+    for level, number in zip(counted.index.tolist(), counted.tolist(), strict=True):
+        if number:  # pandas tells categories that no row has, too
+            found[str(level)] += number
     return found
 
 
