@@ -4,7 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import log, memory, transfer, validating
+from bench import drifting, log, memory, transfer, validating
 from demo import services
 
 
@@ -17,6 +17,7 @@ def main() -> int:
             transfer.report(server)
             memory.report(folder / "memory", server)
         validating.report(folder / "validating")
+        drifting.report(folder / "drifting")
     return 0
 
 

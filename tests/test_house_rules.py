@@ -26,9 +26,8 @@ AIRFLOW = {"assets.py", "connections.py", "links.py", "metrics.py", "alerts.py",
 PURE = words(
     "windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors tables "
     "inventory retention findings relative limits learning proposing tried suite_diff binding default_expectations "
-    "derived treated judging measuring predicting recalibration looks personal guessing roles sizing dialects drafting "
-    "folds parsimony "
-    "ui/documents ui/trends ui/plots"
+    "derived treated judging measuring predicting recalibration correcting sketches effects crossings looks personal "
+    "guessing roles sizing dialects drafting folds parsimony ui/documents ui/trends ui/plots"
 )
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records files"))
 DOORS |= {"predictions", "corrections"}

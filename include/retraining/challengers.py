@@ -53,14 +53,16 @@ def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str,
     version = _version(spec, inputs, candidate, intervals)
     if _is_whole(desk, version):
         return version
-    frames = _frames(desk, spec, inputs, intervals)
+    found = _rows(desk, spec, inputs, intervals)
+    frames = list(found.values())
     rows = pd.concat(frames, ignore_index=True)
     fitted = budgets.within_budget(candidate, frames, spec)
-    about = {"version": version, **_about(spec, candidate, intervals, rows)}
+    baseline = _baseline(spec, found, fitted.guesses)
+    about = {"version": version, **_about(spec, candidate, intervals, rows), "drift": drift.about(baseline)}
     about |= {"fold_losses": fitted.fold_losses, "floor_losses": fitted.floor_losses}
     about |= _features(importance.narrow(spec, fitted.selected), rows)
     about |= {} if fitted.selected is None else {"importance": fitted.selected}
-    _store(desk, about, fitted.files)
+    _store(desk, about, {**fitted.files, BASELINE: signing.canonical(baseline)})
     return version
 
 
@@ -94,7 +96,6 @@ def _register(
 ) -> dict[str, Any]:
     version = chosen["version"]
     intervals = scoring.usable(inputs, validation, "training")
-    baseline = signing.canonical(drift.sketch(_frames(desk, spec, inputs, intervals), spec))
     about = {name: value for name, value in chosen.items() if name not in {"files", "signature", "version", "model"}}
     about |= {"selection": choice, "asked_by": inputs.content["actor"], "reason": inputs.form["reason"]}
     about |= {"run": inputs.prefix, "spec_sha256": validation["spec_sha256"], "as_of": inputs.content["as_of"]}
@@ -102,7 +103,7 @@ def _register(
     card = model_card.render(spec, version, about).encode()
     with contextlib.ExitStack() as opened:  # as files, however large they are
         files = {name: opened.enter_context(_copied(desk, chosen, name)) for name in chosen["files"]}
-        return desk.register(version, {**files, BASELINE: baseline, CARD: card}, about)
+        return desk.register(version, {**files, CARD: card}, about)
 
 
 def _version(spec: ModelSpec, inputs: Inputs, candidate: Candidate, intervals: list[Interval]) -> str:
@@ -116,11 +117,17 @@ def _named_digests(inputs: Inputs, intervals: list[Interval]) -> dict[str, list[
     return {keys.span(one): [inputs.snapshot(one).sha256, inputs.labels(one).sha256] for one in intervals}
 
 
-def _frames(desk: Registry, spec: ModelSpec, inputs: Inputs, intervals: list[Interval]) -> list[pd.DataFrame]:
+def _rows(desk: Registry, spec: ModelSpec, inputs: Inputs, intervals: list[Interval]) -> dict[Interval, pd.DataFrame]:
     rows = scoring.labelled_rows(desk.store, spec, inputs, intervals)
     if not rows:
         raise DataError(f"None of {len(intervals)} training intervals has {labelling.MINIMUM_ROWS} known labels.")
-    return [rows[one] for one in sorted(rows)]
+    return {one: rows[one] for one in sorted(rows)}
+
+
+def _baseline(spec: ModelSpec, rows: dict[Interval, pd.DataFrame], guesses: list[training.Floats]) -> dict[str, Any]:
+    """Return what drift is measured against, of the rows that the estimator was fitted on."""
+    days = [drift.weekday(one.start, spec.timezone) for one in rows]
+    return drift.sketch(list(rows.values()), spec, days, guesses)
 
 
 def _store(desk: Registry, about: dict[str, Any], files: dict[str, bytes]) -> None:
@@ -173,6 +180,8 @@ def _is_whole(desk: Registry, version: str) -> bool:
     """Return whether a candidate lies there with every file; what is damaged is trained again and written over."""
     try:
         manifest = _candidate(desk, version)
+        if BASELINE not in manifest["files"]:  # of an earlier release, which made it when registering
+            return False
         for name in manifest["files"]:
             with _copied(desk, manifest, name):
                 pass

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -30,6 +30,8 @@ class Fitted:
     """Features kept and dropped, where the spec asks for a selection."""
     files: dict[str, bytes]
     """The artifact, and rows with what it predicts for them before it was ever stored."""
+    guesses: list[training.Floats] = field(compare=False)
+    """What it predicts for each interval that it was fitted on."""
 
 
 def train(candidate: Candidate, intervals: Sequence[pd.DataFrame], spec: ModelSpec) -> Fitted:
@@ -50,10 +52,14 @@ def train(candidate: Candidate, intervals: Sequence[pd.DataFrame], spec: ModelSp
         log.warning(
             "%s: the same value in every training row, nothing to learn from: %s", candidate.name, ", ".join(constant)
         )
-    files = _files(candidate, training.fit(candidate, rows, narrowed), rows, spec)
+    estimator = training.fit(candidate, rows, narrowed)
+    files, guesses = (
+        _files(candidate, estimator, rows, spec),
+        [training.predict(estimator, one, spec) for one in intervals],
+    )
     told = f"{_rows(len(rows), time.monotonic() - started)}, an artifact of {len(files[ARTIFACT]):,} bytes"
     log.info("%s: final fit, %s", candidate.name, told)
-    return Fitted(losses, floor_losses, selected, files)
+    return Fitted(losses, floor_losses, selected, files, guesses)
 
 
 def fold_losses(candidate: Candidate | None, intervals: Sequence[pd.DataFrame], spec: ModelSpec) -> list[float]:

@@ -18,7 +18,9 @@ def render(spec: ModelSpec, version: str, about: dict[str, Any]) -> str:
     about : dict
         What the manifest will say of the training.
     """
-    return "\n".join([f"# {spec.name} {version}", "", spec.purpose, "", *_training(spec, about), *_features(about)])
+    return "\n".join(
+        [f"# {spec.name} {version}", "", spec.purpose, "", *_training(spec, about), *_features(about), *_drift(about)]
+    )
 
 
 def _training(spec: ModelSpec, about: dict[str, Any]) -> list[str]:
@@ -84,6 +86,20 @@ def _importance(about: dict[str, Any]) -> list[str]:
         "| feature | growth of the loss | upper bound | |",
         "|---|---|---|---|",
         *(f"| {name} | {_number(one['mean'])} | {_number(one['high'])} | {part} |" for name, one, part in rows),
+        "",
+    ]
+
+
+def _drift(about: dict[str, Any]) -> list[str]:
+    found = about.get("drift")
+    if not found:
+        return []
+    days = f"; a {', '.join(found['weekdays'])} with those of the same day" if found["weekdays"] else ""
+    return [
+        "## Drift",
+        "",
+        f"Every feature, its missing share and the version's predictions are compared with {found['intervals']} "
+        f"training intervals of about {found['rows']:.0f} rows{days}. Limits are what these showed themselves.",
         "",
     ]
 

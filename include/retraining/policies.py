@@ -121,6 +121,15 @@ class RecalibrationPolicy:
 
 
 @dataclass(frozen=True)
+class DriftPolicy:
+    """How loud drift may be. It informs people and decides nothing."""
+
+    alarms_per_year: float = 1.0
+    """So many alarms may come where nothing drifts. Fewer of them need a larger shift: limits follow from this number
+    and from how far the champion's own intervals stray."""
+
+
+@dataclass(frozen=True)
 class PromotionPolicy:
     """What a challenger must show."""
 
@@ -221,6 +230,23 @@ def allowed_mistakes(allowed: Sequence[str]) -> Iterator[str]:
     for text in allowed:
         if not is_import_path(text):
             yield f"allowed: found {text!r}, expected one class or function like 'sklearn.svm._classes:SVC'."
+
+
+def certainty_mistakes(windows: Windows, decision: DecisionPolicy, promotion: PromotionPolicy) -> Iterator[str]:
+    """Yield where intervals are too few to have a spread, or a confidence is none."""
+    if windows.holdout_intervals == 1 or windows.minimum_training_intervals == 1:
+        yield "windows: holdout_intervals and minimum_training_intervals must be at least 2: one has no spread."
+    if decision.recent_intervals == 1:
+        yield "DecisionPolicy.recent_intervals: found 1, expected at least 2: one interval has no spread."
+    for name, policy in (("decision", decision), ("promotion", promotion)):
+        if not 0.5 < policy.confidence < 1:
+            yield f"{name}.confidence: found {policy.confidence}, expected a certainty above 0.5 and below 1."
+
+
+def drift_mistakes(policy: DriftPolicy) -> Iterator[str]:
+    """Yield what is wrong with a drift policy, as a sentence."""
+    if not 0 < policy.alarms_per_year < float("inf"):
+        yield f"drift.alarms_per_year: found {policy.alarms_per_year}, expected a number above 0."
 
 
 def validation_mistakes(policy: ValidationPolicy) -> Iterator[str]:

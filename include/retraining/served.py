@@ -63,24 +63,25 @@ class Versions:
 
 
 def judge(
-    registry: Registry, spec: ModelSpec, rows: Mapping[Interval, pd.DataFrame], live: Mapping[Interval, Entry]
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return one line of metrics per interval, oldest first, and which versions could not be scored again, and why.
+    versions: Versions, spec: ModelSpec, rows: Mapping[Interval, pd.DataFrame], live: Mapping[Interval, Entry]
+) -> list[dict[str, Any]]:
+    """Return one line of metrics per interval, oldest first; versions that cannot be loaded have none.
 
     Parameters
     ----------
-    registry : Registry
+    versions : Versions
+        Takes down which could not be scored again, and why.
     spec : ModelSpec
     rows : mapping
         By interval: rows with their known labels, each key once.
     live : mapping
         By interval: the entry by which a version was live when it began.
     """
-    versions, lines = Versions(registry), list[dict[str, Any]]()
+    lines = list[dict[str, Any]]()
     for interval in sorted(rows, key=lambda one: (live[one].version, one)):
         if answers := _answers(versions, spec, interval, rows[interval], live[interval]):
             lines.append(line(spec, interval, rows[interval], answers) | {"version": live[interval].version})
-    return sorted(lines, key=lambda one: str(one["span"])), versions.unloadable
+    return sorted(lines, key=lambda one: str(one["span"]))
 
 
 def line(spec: ModelSpec, interval: Interval, rows: pd.DataFrame, answers: Answers) -> dict[str, Any]:

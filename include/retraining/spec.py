@@ -19,6 +19,7 @@ from include.retraining.policies import (
     PSEUDONYMISE,
     Candidate,
     DecisionPolicy,
+    DriftPolicy,
     Keep,
     PromotionPolicy,
     Retention,
@@ -28,6 +29,8 @@ from include.retraining.policies import (
     Windows,
     allowed_mistakes,
     candidate_mistakes,
+    certainty_mistakes,
+    drift_mistakes,
     families,
     gap_mistakes,
     retention_mistakes,
@@ -39,6 +42,7 @@ from include.retraining.windows import Schedule, label_gap
 __all__ = [
     "Candidate",
     "DecisionPolicy",
+    "DriftPolicy",
     "Keep",
     "ModelSpec",
     "PromotionPolicy",
@@ -48,7 +52,6 @@ __all__ = [
     "ValidationPolicy",
     "Windows",
 ]
-
 
 SLACK = 14
 """Intervals beyond the longest window or wait that a run still looks at."""
@@ -99,6 +102,7 @@ class ModelSpec:
     training: TrainingPolicy = field(default_factory=TrainingPolicy)
     """Which features candidates are fitted on, and how far what judges them lies from what they know."""
     decision: DecisionPolicy = field(default_factory=DecisionPolicy)
+    drift: DriftPolicy = field(default_factory=DriftPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
     retention: Retention = field(default_factory=Retention)
     allowed: tuple[str, ...] = ()
@@ -176,12 +180,13 @@ def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from _column_mistakes(spec)
     yield from list(_time_mistakes(spec)) or gap_mistakes(spec.windows, spec.gap_intervals)
     yield from _number_mistakes(spec)
-    yield from _certainty_mistakes(spec)
+    yield from certainty_mistakes(spec.windows, spec.decision, spec.promotion)
     yield from _file_mistakes(spec)
     yield from retention_mistakes(spec.retention, spec.lookback_intervals)
     yield from validation_mistakes(spec.validation)
     yield from training_mistakes(spec.training)
     yield from allowed_mistakes(spec.allowed)
+    yield from drift_mistakes(spec.drift)
 
 
 def _name_mistakes(spec: ModelSpec) -> Iterator[str]:
@@ -259,21 +264,13 @@ def _number_mistakes(spec: ModelSpec) -> Iterator[str]:
         for name, value in asdict(group).items():
             if isinstance(value, int) and value < 1:
                 yield f"{type(group).__name__}.{name}: found {value}, expected at least 1."
-    for path, value in _ratios(spec):
+    ratios = {"windows.minimum_completeness": spec.windows.minimum_completeness}
+    ratios |= {"promotion.slice_tolerance": spec.promotion.slice_tolerance}
+    for path, value in ratios.items():
         if not 0 < value <= 1:
             yield f"{path}: found {value}, expected a share between 0 and 1."
     if spec.windows.minimum_training_intervals > spec.windows.training_intervals:
         yield "windows.minimum_training_intervals: larger than training_intervals, expected at most that."
-
-
-def _certainty_mistakes(spec: ModelSpec) -> Iterator[str]:
-    if spec.windows.holdout_intervals == 1 or spec.windows.minimum_training_intervals == 1:
-        yield "windows: holdout_intervals and minimum_training_intervals must be at least 2: one has no spread."
-    if spec.decision.recent_intervals == 1:
-        yield "DecisionPolicy.recent_intervals: found 1, expected at least 2: one interval has no spread."
-    for name, policy in (("decision", spec.decision), ("promotion", spec.promotion)):
-        if not 0.5 < policy.confidence < 1:
-            yield f"{name}.confidence: found {policy.confidence}, expected a certainty above 0.5 and below 1."
 
 
 def _ratios(spec: ModelSpec) -> Iterator[tuple[str, float]]:

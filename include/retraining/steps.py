@@ -67,9 +67,9 @@ def evaluate_champion(run: Run) -> dict[str, Any]:
     By what `score_<model>` kept of it before the labels were known; what it did not keep is predicted again.
     """
     desk = _desk(run)
-    from include.retraining import scoring
+    from include.retraining import evaluating
 
-    found = scoring.evaluate(desk.registry, desk.spec, desk.validated, desk.section("validation"))
+    found = evaluating.evaluate(desk.registry, desk.spec, desk.validated, desk.section("validation"))
     desk.write("evaluation", found)
     return {"champion": found["champion"], "loss": found.get("newest_loss"), "sentence": found["sentence"]}
 

@@ -69,6 +69,16 @@ class Schedule:
             previous = tick
         raise AssertionError("cron ticks never end")
 
+    @property
+    def intervals_per_year(self) -> float:
+        """How many intervals a year has, by the first hundred of the schedule.
+
+        >>> Schedule("0 0 * * *", "UTC", datetime(2024, 1, 1, tzinfo=UTC)).intervals_per_year
+        365.25
+        """
+        ticks = list(itertools.islice(self.ticks_from(self.start), 101))
+        return (len(ticks) - 1) * timedelta(days=365.25) / (ticks[-1] - ticks[0])
+
     def between(self, first: datetime, last: datetime) -> list[Interval]:
         """Return every interval of the schedule that starts in ``[first, last]``, oldest first."""
         ticks = itertools.pairwise(self.ticks_from(max(first, self.start)))

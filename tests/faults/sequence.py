@@ -97,7 +97,7 @@ def remembered() -> Iterator[None]:
         remember(labelling, "labelled", lambda rows, known, _: (id(rows), id(known)))
         remember(fitting, "fold_losses", lambda candidate, frames, _: (candidate and candidate.name, len(frames)))
         remember(training, "treatment", lambda rows, _: rows["weight"].to_numpy().tobytes())
-        remember(drift, "sketch", lambda frames, _: tuple(map(id, frames)))
+        remember(drift, "sketch", lambda frames, _, days, guesses: (*map(id, frames), *map(id, guesses)))
         remember(evaluation, "score", lambda labels, guess: (labels.tobytes(), guess.tobytes()))
         remember(importlib.metadata, "version", lambda name: name)
         remember(training, "version_id", lambda spec, candidate, digests, *_: (candidate.name, tuple(digests)))

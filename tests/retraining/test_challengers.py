@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from include.retraining import challengers, judging, keys, reproducing, signing
+from include.retraining import challengers, effects, judging, keys, reproducing, signing
 from include.retraining.errors import DataError, IntegrityError, ObjectMissing, SpecError
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
 from include.retraining.spec import Candidate, TrainingPolicy
@@ -96,6 +96,25 @@ def test_a_challenger_is_registered_with_all_its_files(desk, inputs):
     ]
     assert found["base_rate"] == pytest.approx(pd.concat(FRAMES[:5])["late"].mean())
     assert desk.load(found["version"])
+
+
+def test_what_drift_is_measured_against_is_made_of_the_training_rows_and_their_predictions(desk, inputs):
+    version = select(desk, inputs, train(desk, inputs))["version"]
+    baseline = json.loads(desk.file(version, BASELINE))
+    assert baseline["intervals"] == desk.manifest(version)["drift"]["intervals"] == 5
+    rows = {name: sum(one["counts"]["all"]) for name, one in baseline["features"].items()}
+    assert rows == dict.fromkeys([*SPEC.features, effects.PREDICTIONS], 5 * toy.ROWS)
+
+
+def test_a_candidate_of_an_earlier_release_without_a_baseline_is_trained_again(desk, inputs):
+    version = train(desk, inputs)
+    manifest = challengers._candidate(desk, version)
+    files = {name: one for name, one in manifest["files"].items() if name != BASELINE}
+    content = {name: held for name, held in manifest.items() if name != "signature"} | {"files": files}
+    signed = signing.sign(content, desk.keyring, challengers.CANDIDATE)
+    desk.store.put(keys.candidate(desk.model, version, MANIFEST), signing.canonical(signed))
+    assert train(desk, inputs) == version
+    assert BASELINE in challengers._candidate(desk, version)["files"]
 
 
 def test_selecting_again_changes_nothing(desk, inputs):

@@ -41,6 +41,13 @@ def test_a_feature_without_any_value_is_named():
     assert "Dropped because no training row had a value: distance." in CARD
 
 
+def test_it_says_what_drift_is_measured_against():
+    drifting = {"intervals": 56, "rows": 912.5, "weekdays": ["Monday", "Sunday"]}
+    card = model_card.render(toy.spec(), "v", {**ABOUT, "drift": drifting})
+    assert "compared with 56 training intervals of about 912 rows; a Monday, Sunday with those of the same day." in card
+    assert "## Drift" not in CARD, "a version of an earlier release does not tell it"
+
+
 def test_nothing_dropped_is_said_too():
     treated = {**ABOUT["treatment"], "dropped": []}
     card = model_card.render(toy.spec(), "v", {**ABOUT, "treatment": treated})

@@ -5,7 +5,7 @@ from importlib import metadata
 
 import pytest
 
-from include.retraining import challengers, keys, libraries, outcome, scoring
+from include.retraining import challengers, evaluating, keys, libraries, outcome, scoring
 from include.retraining.errors import IntegrityError
 from include.retraining.outcome import Desk
 from include.retraining.registry import Registry
@@ -169,7 +169,7 @@ class TestAfterAnUpgradeThatTheChampionCannotBeLoadedWith:
 
     def test_the_evaluation_says_so_and_has_no_scores(self, desk):
         head = desk.registry.head()
-        found = scoring.evaluate(desk.registry, SPEC, desk.inputs, toy.PASSED)
+        found = evaluating.evaluate(desk.registry, SPEC, desk.inputs, toy.PASSED)
         assert (found["champion"], found["intervals"], list(found["unloadable"])) == (head.version, [], [head.version])
         assert re.search(
             r"cannot be scored with .* was written by scikit-learn .*, here is 99\.9\.9", found["sentence"]

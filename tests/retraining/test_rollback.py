@@ -7,7 +7,7 @@ from datetime import timedelta
 import jsonschema
 import pytest
 
-from include.retraining import drift, keys, records, rollback, scoring, signing, snapshots, verifying
+from include.retraining import drift, evaluating, keys, records, rollback, signing, snapshots, verifying
 from include.retraining.errors import BadInput, IntegrityError, PromotionConflict
 from include.retraining.promotion_log import Entry
 from include.retraining.registry import ARTIFACT, BASELINE, CARD, MANIFEST, SMOKE, Registry
@@ -340,11 +340,11 @@ def test_the_next_run_evaluates_the_version_rolled_back_to(desk, keyring):
     verdict = {"challenger": {"version": FIRST, "losses": {"a": 0.5, "b": 0.6}}}
     records.write_section(desk.store, run_of(FIRST), "verdict", verdict)
     earlier = toy.pin(desk.store, keyring, toy.spec(), FRAMES[:-1], base=2, run="earlier")
-    assert scoring.evaluate(desk, toy.spec(), earlier, toy.PASSED)["champion"] == SECOND
+    assert evaluating.evaluate(desk, toy.spec(), earlier, toy.PASSED)["champion"] == SECOND
     entry = roll_back(desk)
     assert entry.effective_from == toy.day(12).start
     later = toy.pin(desk.store, keyring, toy.spec(), FRAMES, base=3, run="later")
-    found = scoring.evaluate(desk, toy.spec(), later, toy.PASSED)
+    found = evaluating.evaluate(desk, toy.spec(), later, toy.PASSED)
     assert (found["champion"], found["entry"]) == (FIRST, 3)
     assert found["reference_losses"] == [0.5, 0.6]
     by_version = {line["version"]: keys.parse_span(line["span"]).start for line in found["intervals"]}

@@ -1,17 +1,18 @@
-"""Scoring: what was live is scored on what it served, both contenders on the same rows."""
+"""Scoring: rows with their labels by interval, and both contenders on the same rows."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from include.retraining import drift, keys, libraries, records, scoring, signing, smoke, training
-from include.retraining.errors import DataError, IntegrityError
-from include.retraining.registry import ARTIFACT, BASELINE, SMOKE, Registry
+from include.retraining import keys, scoring, training
+from include.retraining.errors import IntegrityError
+from include.retraining.registry import Registry
 from tests.retraining import toy
-from tests.retraining.desks import promotion
 
 SPEC = toy.spec()
 FRAMES = [toy.rows(number) for number in range(12)]
+NAMED, NUMBERS = toy.task_spec("multiclass"), toy.task_spec("regression")
+DAYS = [toy.task_rows(number) for number in range(12)]
 
 
 class Guess:
@@ -28,31 +29,6 @@ class Guess:
 def desk(store, keyring) -> Registry:
     """Return an empty registry in a folder."""
     return Registry(store, keyring, "parcels")
-
-
-@pytest.fixture(scope="module")
-def files() -> dict[str, dict[str, bytes]]:
-    """Return the files of two versions, fitted on other rows."""
-    made = {}
-    for number, name in enumerate(("20240105-00000000000a", "20240105-00000000000b")):
-        days = FRAMES[number : number + 8]
-        rows = pd.concat(days, ignore_index=True)
-        fitted = training.fit(SPEC.candidates[0], rows, SPEC)
-        recorded = smoke.record(fitted, smoke.rows(rows, SPEC.numeric, SPEC.categorical), SPEC.numeric)
-        made[name] = {ARTIFACT: training.dump(fitted), SMOKE: signing.canonical(recorded)}
-        made[name] |= {BASELINE: signing.canonical(drift.sketch(days, SPEC))}
-    return made
-
-
-FIRST, SECOND = "20240105-00000000000a", "20240105-00000000000b"
-
-
-def serve(desk: Registry, files: dict[str, dict[str, bytes]], *since: tuple[str, int]) -> int:
-    """Promote versions from the start of given days on, and return the log's last number."""
-    for base, (version, day) in enumerate(since):
-        desk.register(version, files[version], {"libraries": libraries.versions()})
-        desk.promote(version, base, toy.day(day).start, promotion(f"{version}"))
-    return len(since)
 
 
 def test_rows_are_joined_with_their_known_labels_by_interval(desk, keyring):
@@ -91,13 +67,6 @@ def test_a_corrupted_snapshot_is_found_before_it_is_scored(desk, keyring):
         scoring.labelled_rows(desk.store, SPEC, inputs, inputs.intervals("holdout"))
 
 
-def test_each_interval_has_one_line_oldest_first():
-    rows = {toy.day(number): FRAMES[number] for number in (3, 1, 2)}
-    lines = scoring.score_each(Guess(0.5), rows, SPEC)
-    assert [line["span"] for line in lines] == [keys.span(toy.day(number)) for number in (1, 2, 3)]
-    assert [line["log_loss"] for line in lines] == pytest.approx([np.log(2)] * 3)
-
-
 def test_a_contender_is_scored_by_interval_and_by_slice():
     found = scoring.score_contender(Guess(0.5), {toy.day(0): FRAMES[0]}, SPEC)
     span = keys.span(toy.day(0))
@@ -112,143 +81,6 @@ def test_the_floor_is_the_base_rate_of_the_training_window():
     assert scoring.floor_losses(rows, SPEC, 0.8) == {
         keys.span(toy.day(0)): pytest.approx(-(np.log(0.8) + np.log(0.2)) / 2)
     }
-
-
-def test_without_a_champion_there_is_nothing_to_evaluate(desk, keyring):
-    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES)
-    found = scoring.evaluate(desk, SPEC, inputs, toy.PASSED)
-    assert (found["champion"], found["intervals"], found["sentence"]) == (None, [], "No version was live.")
-
-
-def test_each_interval_is_scored_with_the_version_that_was_live_when_it_began(desk, keyring, files):
-    base = serve(desk, files, (FIRST, 6), (SECOND, 9))
-    found = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), toy.PASSED)
-    served = {line["span"]: line["version"] for line in found["intervals"]}
-    expected = {6: FIRST, 7: FIRST, 8: FIRST, 9: SECOND, 10: SECOND}
-    assert served == {keys.span(toy.day(number)): version for number, version in expected.items()}
-    assert (found["champion"], found["entry"], len(found["recent_losses"])) == (SECOND, 2, 2)
-    assert found["drift"]["answer"] == "stable"
-    assert signing.canonical(found)
-
-
-def test_an_interval_is_evaluated_once(desk, keyring, files):
-    base = serve(desk, files, (FIRST, 6))
-    earlier = toy.pin(desk.store, keyring, SPEC, FRAMES[:-1], base=base, run="earlier")
-    found = scoring.evaluate(desk, SPEC, earlier, toy.PASSED)
-    records.write_section(desk.store, earlier.prefix, "evaluation", found)
-    report = {"as_of": earlier.content["as_of"], "base": base, "dry_run": False, "answer": "keep"}
-    records.write_section(desk.store, earlier.prefix, "report", report)
-    later = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), toy.PASSED)
-    assert [line["span"] for line in later["intervals"]] == [keys.span(toy.day(10))]
-    assert len(later["recent_losses"]) == 5, "earlier records are remembered"
-    assert later["newest_loss"] == later["intervals"][-1]["log_loss"]
-
-
-def test_a_refused_interval_is_not_evaluated(desk, keyring, files):
-    base = serve(desk, files, (FIRST, 6))
-    refused = {"refused": {keys.span(toy.day(8)): "Refused."}}
-    found = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), refused)
-    assert keys.span(toy.day(8)) not in {line["span"] for line in found["intervals"]}
-
-
-def test_a_first_served_interval_that_is_not_labelled_yet_leaves_no_loss(desk, keyring, files):
-    base = serve(desk, files, (FIRST, 11))
-    found = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), toy.PASSED)
-    assert (found["intervals"], found["newest_loss"], found["recent"]) == ([], None, {})
-    assert found["sentence"] == f"Champion {FIRST}: no interval became labelled since the last evaluation."
-
-
-def test_drift_compares_with_the_interval_before_only_for_the_same_champion(desk, keyring, files):
-    heavy = [*FRAMES[:-1], FRAMES[-1].assign(weight=99.0)]
-    base = serve(desk, files, (FIRST, 6))
-    earlier = toy.pin(desk.store, keyring, SPEC, FRAMES[:-1], base=base, run="earlier")
-    report = {"as_of": earlier.content["as_of"], "base": base, "dry_run": False, "answer": "keep"}
-    for champion, answer in ((SECOND, "shifted"), (FIRST, "alarm")):
-        told = {"champion": champion, "drift": {"shifted": ["weight"]}, "intervals": []}
-        records.write_section(desk.store, earlier.prefix, "evaluation", told)
-        records.write_section(desk.store, earlier.prefix, "report", report)
-        inputs = toy.pin(desk.store, keyring, SPEC, heavy, base=base)
-        assert scoring.evaluate(desk, SPEC, inputs, toy.PASSED)["drift"]["answer"] == answer
-
-
-def test_rows_that_the_champion_cannot_score_are_told(desk, keyring, files):
-    base = serve(desk, files, (FIRST, 6))
-    frames = [*FRAMES[:8], FRAMES[8].assign(weight="heavy"), *FRAMES[9:]]
-    with pytest.raises(DataError, match=r"Feature 'weight' is not numeric.*Mend the query"):
-        scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, frames, base=base), toy.PASSED)
-
-
-def test_a_corrupted_champion_is_never_scored(desk, keyring, files):
-    base = serve(desk, files, (FIRST, 6))
-    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES, base=base)
-    desk.store.put(keys.version("parcels", FIRST, ARTIFACT), b"x")
-    with pytest.raises(IntegrityError, match=r"model.joblib has 1 bytes, its manifest says"):
-        scoring.evaluate(desk, SPEC, inputs, toy.PASSED)
-
-
-def test_the_reference_is_what_the_champion_did_on_the_holdout_it_was_chosen_on(desk, keyring, files):
-    verdict = {"challenger": {"version": FIRST, "losses": {"a": 0.5, "b": 0.6}}}
-    run = keys.run("parcels", toy.day(5), "chosen")
-    records.write_section(desk.store, run, "verdict", verdict)
-    desk.register(FIRST, files[FIRST], {"libraries": libraries.versions()})
-    desk.promote(FIRST, 0, toy.day(6).start, {**promotion(), "run": run})
-    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES, base=1)
-    assert scoring.evaluate(desk, SPEC, inputs, toy.PASSED)["reference_losses"] == [0.5, 0.6]
-
-
-def test_a_run_behind_a_later_champion_scores_who_was_live_then(desk, keyring, files):
-    base = serve(desk, files, (FIRST, 6), (SECOND, 40))
-    found = scoring.evaluate(desk, SPEC, toy.pin(desk.store, keyring, SPEC, FRAMES, base=base), toy.PASSED)
-    assert found["champion"] == FIRST
-    assert {line["version"] for line in found["intervals"]} == {FIRST}
-
-
-NAMED, NUMBERS = toy.task_spec("multiclass"), toy.task_spec("regression")
-DAYS = [toy.task_rows(number) for number in range(12)]
-
-
-def files_of(spec, days) -> dict[str, bytes]:
-    """Return the files of a version of any task."""
-    rows = pd.concat(days, ignore_index=True)
-    fitted = training.fit(spec.candidates[0], rows, spec)
-    recorded = smoke.record(fitted, smoke.rows(rows, spec.numeric, spec.categorical), spec.numeric)
-    made = {ARTIFACT: training.dump(fitted), SMOKE: signing.canonical(recorded)}
-    return {**made, BASELINE: signing.canonical(drift.sketch(days, spec))}
-
-
-def test_a_regression_is_evaluated_by_its_squared_error(desk, keyring):
-    base = serve(desk, {FIRST: files_of(NUMBERS, DAYS[:6])}, (FIRST, 6))
-    found = scoring.evaluate(desk, NUMBERS, toy.pin(desk.store, keyring, NUMBERS, DAYS, base=base), toy.PASSED)
-    assert found["metric"] == "squared_error"
-    assert found["newest_loss"] == found["recent_losses"][-1] == found["intervals"][-1]["squared_error"]
-    assert set(found["recent"]) == {"squared_error", "absolute_error", "r2", "bias", "spread_ratio"}
-    mean = np.mean(found["recent_losses"])
-    assert (
-        found["sentence"]
-        == f"Scored 5 newly labelled interval(s): mean squared error {mean:.4g} (root {mean**0.5:.4g})."
-    )
-    assert signing.canonical(found)
-
-
-def test_classes_are_evaluated_by_their_log_loss_where_an_interval_lacks_one_too(desk, keyring):
-    days = [*DAYS[:8], DAYS[8][DAYS[8]["arrival"] != "late"], *DAYS[9:]]
-    base = serve(desk, {FIRST: files_of(NAMED, DAYS[:6])}, (FIRST, 6))
-    found = scoring.evaluate(desk, NAMED, toy.pin(desk.store, keyring, NAMED, days, base=base), toy.PASSED)
-    assert found["metric"] == "log_loss"
-    assert [line["auc"] is None for line in found["intervals"]] == [False, False, True, False, False]
-    assert (
-        found["sentence"]
-        == f"Scored 5 newly labelled interval(s): mean log loss {np.mean(found['recent_losses']):.4f}."
-    )
-
-
-def test_classes_that_training_never_saw_are_named_and_cost_much(desk, keyring):
-    days = [*DAYS[:8], *(frame.replace({"arrival": {"early": "diverted"}}) for frame in DAYS[8:])]
-    base = serve(desk, {FIRST: files_of(NAMED, DAYS[:6])}, (FIRST, 6))
-    found = scoring.evaluate(desk, NAMED, toy.pin(desk.store, keyring, NAMED, days, base=base), toy.PASSED)
-    count = sum(int((frame["arrival"] == "diverted").sum()) for frame in days[8:11])
-    assert found["sentence"].endswith(f" {count} rows are of a class that training never saw: diverted.")
-    assert found["recent_losses"][2] > 5 > found["recent_losses"][1]
 
 
 def test_contenders_of_any_task_are_scored_by_interval_and_by_slice():
@@ -266,10 +98,3 @@ def test_floors_of_every_task_worked_by_hand():
     assert scoring.floor_losses(rows, NUMBERS, 2.0) == {span: 5.0}
     found = scoring.floor_losses(rows, NAMED, {"early": 0.25, "late": 0.75})
     assert found == {span: pytest.approx(-(np.log(0.25) + np.log(0.75)) / 2)}
-
-
-def test_a_champion_that_was_trained_for_another_task_is_never_scored(desk, keyring):
-    base = serve(desk, {FIRST: files_of(toy.task_spec("binary"), DAYS[:6])}, (FIRST, 6))
-    inputs = toy.pin(desk.store, keyring, NUMBERS, DAYS, base=base)
-    with pytest.raises(DataError, match=r"trained for task 'binary', the spec says 'regression'.* another name"):
-        scoring.evaluate(desk, NUMBERS, inputs, toy.PASSED)

@@ -8,12 +8,12 @@ import pytest
 
 from include.retraining import (
     corrections,
+    evaluating,
     keys,
     predicting,
     predictions,
     recalibration,
     records,
-    scoring,
     served,
     training,
 )
@@ -52,8 +52,11 @@ def kept(
 
 def judged(desk: Registry, day: int, spec=SPEC, frame: pd.DataFrame | None = None) -> dict:
     interval = toy.day(day)
-    (line,), _ = served.judge(
-        desk, spec, {interval: FRAMES[day] if frame is None else frame}, {interval: desk.live_at(interval.start, 2)}
+    (line,) = served.judge(
+        served.Versions(desk),
+        spec,
+        {interval: FRAMES[day] if frame is None else frame},
+        {interval: desk.live_at(interval.start, 2)},
     )
     return line
 
@@ -115,10 +118,11 @@ class TestSource:
 
     def test_lines_come_oldest_first_whoever_served(self, desk):
         rows = {toy.day(number): FRAMES[number] for number in (10, 7, 9, 6)}
-        lines, unloadable = served.judge(desk, SPEC, rows, {one: desk.live_at(one.start, 2) for one in rows})
+        versions = served.Versions(desk)
+        lines = served.judge(versions, SPEC, rows, {one: desk.live_at(one.start, 2) for one in rows})
         assert [line["span"] for line in lines] == [keys.span(toy.day(number)) for number in (6, 7, 9, 10)]
         assert [line["version"] for line in lines] == [FIRST, FIRST, SECOND, SECOND]
-        assert unloadable == {}
+        assert versions.unloadable == {}
 
 
 class TestAnotherRelease:
@@ -138,9 +142,10 @@ class TestAnotherRelease:
         kept(desk, 7)
         rows = {toy.day(number): FRAMES[number] for number in (7, 8)}
         live = {one: desk.live_at(one.start, 1) for one in rows}
-        lines, unloadable = served.judge(desk, SPEC, rows, live)
+        versions = served.Versions(desk)
+        lines = served.judge(versions, SPEC, rows, live)
         assert [line["span"] for line in lines] == [keys.span(toy.day(7))]
-        assert "scikit-learn" in unloadable[FIRST]
+        assert "scikit-learn" in versions.unloadable[FIRST]
 
 
 class TestCorrection:
@@ -196,7 +201,7 @@ class TestEvaluate:
 
     def evaluate(self, desk: Registry, frames, run: str = "manual__1", **changes) -> dict:
         inputs = self.pin(desk, frames, run, **changes)
-        found = scoring.evaluate(desk, SPEC, inputs, toy.PASSED)
+        found = evaluating.evaluate(desk, SPEC, inputs, toy.PASSED)
         records.write_section(desk.store, inputs.prefix, "evaluation", found)
         report = {"as_of": inputs.content["as_of"], "base": 2, "dry_run": False, "answer": "keep"}
         records.write_section(desk.store, inputs.prefix, "report", report)

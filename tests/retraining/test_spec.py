@@ -10,6 +10,7 @@ from include.retraining.errors import SpecError
 from include.retraining.spec import (
     Candidate,
     DecisionPolicy,
+    DriftPolicy,
     ModelSpec,
     PromotionPolicy,
     SqlSource,
@@ -93,6 +94,7 @@ MISTAKES = {
     "certain beyond doubt": ({"decision": DecisionPolicy(confidence=1.0)}, "decision.confidence: found 1.0"),
     "less certain than a coin": ({"promotion": PromotionPolicy(confidence=0.4)}, "promotion.confidence: found 0.4"),
     "one recent interval": ({"decision": DecisionPolicy(recent_intervals=1)}, "recent_intervals: found 1"),
+    "no alarm ever": ({"drift": DriftPolicy(alarms_per_year=0)}, "drift.alarms_per_year: found 0"),
     "no row at once": ({"validation": ValidationPolicy(rows_at_once=0)}, "validation.rows_at_once: found 0"),
     "query missing": ({"source": SqlSource("warehouse", Path("/no/such.sql"))}, "source.query: no file at /no/such"),
     "suite missing": ({"suite": Path("/no/such.json")}, "suite: no file at /no/such.json"),

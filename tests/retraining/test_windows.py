@@ -205,3 +205,12 @@ def test_a_window_depends_on_as_of_and_spec_alone(minutes):
     as_of = at("2013-02-20").astimezone(UTC) + timedelta(minutes=minutes)
     ended = daily("2013-02-20", end="2013-06-01")
     assert window(ended, as_of, DAY, 9, 3) == window(daily("2013-02-20"), as_of, DAY, 9, 3)
+
+
+@pytest.mark.parametrize(
+    ("cron", "per_year"),
+    [("0 0 * * *", 365.25), ("0 * * * *", 8766), ("0 0 * * 1", 52.18), ("0 0 * * 1-5", 260.9), ("0 0 1 * *", 12)],
+)
+def test_a_schedule_knows_how_many_intervals_a_year_has(cron, per_year):
+    schedule = Schedule(cron, "America/New_York", datetime(2024, 1, 1, tzinfo=UTC))
+    assert schedule.intervals_per_year == pytest.approx(per_year, rel=0.005)
