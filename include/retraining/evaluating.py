@@ -11,6 +11,7 @@ from include.retraining import (
     keys,
     labelling,
     measuring,
+    recalibrating,
     records,
     scoring,
     served,
@@ -24,7 +25,7 @@ from include.retraining.phrases import visible
 from include.retraining.promotion_log import Entry
 from include.retraining.records import Inputs
 from include.retraining.registry import BASELINE, Registry
-from include.retraining.served import Versions
+from include.retraining.served import Proposed, Versions
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store
 
@@ -45,7 +46,7 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
     earlier = records.history(registry.store, spec.name, inputs.interval, scoring.remembered_since(spec, inputs))
     known = {line["span"]: line for one in earlier for line in one.get("evaluation", {}).get("intervals", [])}
     versions = Versions(registry)
-    fresh = _newly_labelled(versions, spec, inputs, validation, known)
+    fresh = _newly_labelled(versions, spec, inputs, validation, known, recalibrating.proposed(earlier))
     lines = {**known, **{line["span"]: line for line in fresh}}  # of several evaluations of an interval the newest
     recent = [lines[span] for span in sorted(lines) if lines[span]["version"] == champion.version]
     recent, new = recent[-spec.decision.recent_intervals :], [line for line in fresh if not line["again"]]
@@ -61,6 +62,7 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "recent_losses": [judging.loss(line) for line in recent],
         "reference_losses": _reference(registry.store, champion),
         "drift": _drift(versions, spec, inputs, rows, champion, _shifted_before(earlier, champion)),
+        "recalibration": recalibrating.propose(versions, spec, inputs, validation, champion, lines),
         "treated": shares,
         "unloadable": versions.unloadable,
         "sentence": _told(champion, fresh, versions.unloadable, spec)
@@ -70,7 +72,12 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
 
 
 def _newly_labelled(
-    versions: Versions, spec: ModelSpec, inputs: Inputs, validation: dict[str, Any], known: dict[str, dict[str, Any]]
+    versions: Versions,
+    spec: ModelSpec,
+    inputs: Inputs,
+    validation: dict[str, Any],
+    known: dict[str, dict[str, Any]],
+    proposed: Proposed,
 ) -> Lines:
     """Judge each interval that no earlier run did, or did on other labels, by the version that was live as it began."""
     registry = versions.registry
@@ -79,7 +86,8 @@ def _newly_labelled(
     wanted = [one for one in wanted if _is_unjudged(known.get(keys.span(one)), judged_on[one])]
     live = {one: registry.live_at(one.start, int(inputs.content["base"])) for one in wanted}
     serving = {one: entry for one, entry in live.items() if entry}
-    lines = served.judge(versions, spec, scoring.labelled_rows(registry.store, spec, inputs, serving), serving)
+    rows = scoring.labelled_rows(registry.store, spec, inputs, serving)
+    lines = served.judge(versions, spec, rows, serving, proposed)
     digests = {keys.span(one): digest for one, digest in judged_on.items()}
     return [{**line, "labels": digests[line["span"]], "again": line["span"] in known} for line in lines]
 

@@ -104,8 +104,8 @@ def required_holdout(desk: Desk) -> int:
 
 
 def compare(desk: Desk) -> dict[str, Any]:
-    """Return the verdict's section: both contenders scored on the same unseen intervals."""
-    from include.retraining import scoring
+    """Return the verdict's section: both contenders scored on the same unseen intervals, the champion as it served."""
+    from include.retraining import recalibrating, scoring
 
     challenger, base = desk.section("challenger"), int(desk.inputs.content["base"])
     head = desk.registry.entry(base) if base else None
@@ -117,7 +117,8 @@ def compare(desk: Desk) -> dict[str, Any]:
     standing, remarks = _standing(desk, head) if head else (None, ())
     if head and standing is None:
         return {**asdict(promotion.Verdict(promotion.INSUFFICIENT, remarks)), "challenger": None, "champion": None}
-    old = scoring.score_contender(standing, rows, desk.spec) if head else None
+    served = recalibrating.in_force(desk.registry, desk.spec.name, rows, head.version) if head else {}
+    old = scoring.score_contender(standing, rows, desk.spec, served) if head else None
     new = scoring.score_contender(desk.registry.load(challenger["version"]), rows, desk.spec)
     beaten = challenger["floor"] if "floor" in challenger else challenger["base_rate"]  # its name in earlier releases
     floor = scoring.floor_losses(rows, desk.spec, beaten)

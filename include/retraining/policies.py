@@ -243,6 +243,17 @@ def certainty_mistakes(windows: Windows, decision: DecisionPolicy, promotion: Pr
             yield f"{name}.confidence: found {policy.confidence}, expected a certainty above 0.5 and below 1."
 
 
+def recalibration_mistakes(policy: RecalibrationPolicy) -> Iterator[str]:
+    """Yield what is wrong with a recalibration policy, each as a sentence."""
+    for name, least in (("intervals", 0), ("minimum_intervals", 1), ("minimum_proof", 2), ("proof_intervals", 2)):
+        if getattr(policy, name) < least:
+            yield f"recalibration.{name}: found {getattr(policy, name)}, expected at least {least}."
+    if not 0 < policy.weight_intervals < float("inf"):
+        yield f"recalibration.weight_intervals: found {policy.weight_intervals}, expected more than 0."
+    if policy.minimum_proof > policy.proof_intervals:
+        yield "recalibration.minimum_proof: larger than proof_intervals, expected at most that."
+
+
 def drift_mistakes(policy: DriftPolicy) -> Iterator[str]:
     """Yield what is wrong with a drift policy, as a sentence."""
     if not 0 < policy.alarms_per_year < float("inf"):

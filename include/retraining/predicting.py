@@ -96,7 +96,7 @@ def columns(kind: str, classes: Sequence[str]) -> list[str]:
 
 
 def matched(
-    served: pd.DataFrame, rows: pd.DataFrame, spec: ModelSpec, classes: Sequence[str]
+    served: pd.DataFrame, rows: pd.DataFrame, spec: ModelSpec, classes: Sequence[str], kind: str = PREDICTION
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return the prediction of each row by its key, and whether it has one; what stands twice for a key is none.
 
@@ -111,13 +111,17 @@ def matched(
     spec : ModelSpec
     classes : sequence of str
         Those of the table.
+    kind : str
+        ``RAW`` for what the version said before a correction; the same where there was none.
     """
     key = list(spec.key_columns)
     if not set(key) <= set(served):
         return np.full((len(rows), len(classes)) if classes else len(rows), np.nan), np.zeros(len(rows), dtype="bool")
     single = served[~served.duplicated(key, keep=False)]
     places = pd.MultiIndex.from_frame(single[key]).get_indexer(pd.MultiIndex.from_frame(rows[key]))
-    values = single[columns(PREDICTION, classes)].to_numpy(dtype="float64")
+    wanted = columns(kind, classes)
+    wanted = wanted if set(wanted) <= set(single) else columns(PREDICTION, classes)
+    values = single[wanted].to_numpy(dtype="float64")
     found: Floats = np.full((len(rows), values.shape[1]), np.nan)
     found[places >= 0] = values[places[places >= 0]]
     return (found if classes else found[:, 0]), places >= 0

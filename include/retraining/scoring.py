@@ -1,12 +1,12 @@
 """Rows with their labels, by interval, and how contenders did on them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
-from include.retraining import evaluation, judging, keys, labelling, snapshots, training
+from include.retraining import evaluation, judging, keys, labelling, recalibration, snapshots, training
 from include.retraining.promotion import Scored
 from include.retraining.records import Inputs
 from include.retraining.snapshots import Frozen
@@ -43,13 +43,30 @@ def usable(inputs: Inputs, validation: dict[str, Any], part: str) -> list[Interv
     return [one for one in inputs.intervals(part) if keys.span(one) not in validation["refused"]]
 
 
-def score_contender(estimator: Any, rows: dict[Interval, pd.DataFrame], spec: ModelSpec) -> Scored:
-    """Return a contender's loss per holdout interval, and per interval for each slice."""
+def score_contender(
+    estimator: Any,
+    rows: dict[Interval, pd.DataFrame],
+    spec: ModelSpec,
+    corrected: Mapping[Interval, Mapping[str, Any]] | None = None,
+) -> Scored:
+    """Return a contender's loss per holdout interval, and per interval for each slice.
+
+    Parameters
+    ----------
+    estimator : Any
+    rows : dict
+        By interval, with known labels.
+    spec : ModelSpec
+    corrected : mapping, optional
+        By interval: the correction that was in force when it was served, for those that had one.
+    """
     losses: dict[str, float] = {}
     slices: dict[str, dict[str, float]] = {}
     for interval in sorted(rows):
         frame, span = rows[interval], keys.span(interval)
         labels, (guess, classes) = labelling.labels_of(frame, spec), training.predictions(estimator, frame, spec)
+        if numbers := (corrected or {}).get(interval):
+            guess = recalibration.apply(numbers, guess, classes, spec.task)
         measured = evaluation.measure(spec.task, classes)
         losses[span] = judging.loss(measured(labels, guess))
         for column in spec.slices:

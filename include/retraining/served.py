@@ -10,6 +10,8 @@ import pandas as pd
 
 from include.retraining import (
     corrections,
+    evaluation,
+    judging,
     keys,
     labelling,
     libraries,
@@ -25,6 +27,7 @@ from include.retraining.spec import ModelSpec
 from include.retraining.windows import Interval
 
 Floats = npt.NDArray[np.float64]
+Proposed = Mapping[tuple[str, str], Mapping[str, Any]]
 SERVED, AGAIN = "served", "re-scored"
 """Where the predictions of a line come from: they were kept, or were made again with the version that was live."""
 
@@ -34,6 +37,8 @@ class Answers:
     """Predictions for the labelled rows of one interval."""
 
     predictions: Floats
+    raw: Floats
+    """Without any correction."""
     classes: tuple[str, ...]
     source: str
     correction_sha256: str | None
@@ -63,7 +68,11 @@ class Versions:
 
 
 def judge(
-    versions: Versions, spec: ModelSpec, rows: Mapping[Interval, pd.DataFrame], live: Mapping[Interval, Entry]
+    versions: Versions,
+    spec: ModelSpec,
+    rows: Mapping[Interval, pd.DataFrame],
+    live: Mapping[Interval, Entry],
+    proposed: Proposed | None = None,
 ) -> list[dict[str, Any]]:
     """Return one line of metrics per interval, oldest first; versions that cannot be loaded have none.
 
@@ -76,11 +85,17 @@ def judge(
         By interval: rows with their known labels, each key once.
     live : mapping
         By interval: the entry by which a version was live when it began.
+    proposed : mapping, optional
+        By version and span: the correction that was fitted before the interval, in force or not. Its line then tells
+        the loss with and without.
     """
     lines = list[dict[str, Any]]()
     for interval in sorted(rows, key=lambda one: (live[one].version, one)):
         if answers := _answers(versions, spec, interval, rows[interval], live[interval]):
-            lines.append(line(spec, interval, rows[interval], answers) | {"version": live[interval].version})
+            version = live[interval].version
+            numbers = (proposed or {}).get((version, keys.span(interval)))
+            gain = _with_and_without(spec, rows[interval], answers, numbers) if numbers else {}
+            lines.append(line(spec, interval, rows[interval], answers) | {"version": version} | gain)
     return sorted(lines, key=lambda one: str(one["span"]))
 
 
@@ -100,6 +115,16 @@ def line(spec: ModelSpec, interval: Interval, rows: pd.DataFrame, answers: Answe
     }
 
 
+def _with_and_without(
+    spec: ModelSpec, rows: pd.DataFrame, answers: Answers, numbers: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return the loss without a correction and with one, whichever served."""
+    labels, measured = labelling.labels_of(rows, spec), evaluation.measure(spec.task, answers.classes)
+    corrected = recalibration.apply(numbers, answers.raw, answers.classes, spec.task)
+    losses = (judging.loss(measured(labels, guess)) for guess in (answers.raw, corrected))
+    return dict(zip(("raw_loss", "corrected_loss"), losses, strict=True))
+
+
 def _answers(
     versions: Versions, spec: ModelSpec, interval: Interval, rows: pd.DataFrame, entry: Entry
 ) -> Answers | None:
@@ -107,9 +132,11 @@ def _answers(
     store, keyring = versions.registry.store, versions.registry.keyring
     kept, missing = predictions.find(store, keyring, spec.name, interval, entry.version), None
     if kept:
-        found, is_there = predicting.matched(predictions.read(store, kept), rows, spec, kept.classes)
+        table = predictions.read(store, kept)
+        found, is_there = predicting.matched(table, rows, spec, kept.classes)
         if is_there.all():
-            return Answers(found, kept.classes, SERVED, kept.correction_sha256)
+            raw, _ = predicting.matched(table, rows, spec, kept.classes, predicting.RAW)
+            return Answers(found, raw, kept.classes, SERVED, kept.correction_sha256)
         missing = int((~is_there).sum())
     estimator = versions.load(entry)
     if estimator is None:
@@ -117,7 +144,6 @@ def _answers(
     raw, classes = predicting.predict(estimator, rows, spec, entry.version)
     correction = corrections.in_force(store, keyring, spec.name, interval, entry.version)
     if correction is None:
-        return Answers(raw, classes, AGAIN, None, missing)
-    return Answers(
-        recalibration.apply(correction.numbers, raw, classes, spec.task), classes, AGAIN, correction.digest, missing
-    )
+        return Answers(raw, raw, classes, AGAIN, None, missing)
+    found = recalibration.apply(correction.numbers, raw, classes, spec.task)
+    return Answers(found, raw, classes, AGAIN, correction.digest, missing)

@@ -22,6 +22,7 @@ from include.retraining.policies import (
     DriftPolicy,
     Keep,
     PromotionPolicy,
+    RecalibrationPolicy,
     Retention,
     SqlSource,
     TrainingPolicy,
@@ -33,6 +34,7 @@ from include.retraining.policies import (
     drift_mistakes,
     families,
     gap_mistakes,
+    recalibration_mistakes,
     retention_mistakes,
     training_mistakes,
     validation_mistakes,
@@ -101,6 +103,7 @@ class ModelSpec:
     windows: Windows = field(default_factory=Windows)
     training: TrainingPolicy = field(default_factory=TrainingPolicy)
     """Which features candidates are fitted on, and how far what judges them lies from what they know."""
+    recalibration: RecalibrationPolicy = field(default_factory=RecalibrationPolicy)
     decision: DecisionPolicy = field(default_factory=DecisionPolicy)
     drift: DriftPolicy = field(default_factory=DriftPolicy)
     promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
@@ -187,6 +190,7 @@ def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from training_mistakes(spec.training)
     yield from allowed_mistakes(spec.allowed)
     yield from drift_mistakes(spec.drift)
+    yield from recalibration_mistakes(spec.recalibration)
 
 
 def _name_mistakes(spec: ModelSpec) -> Iterator[str]:

@@ -85,6 +85,11 @@ class Schedule:
         found = itertools.takewhile(lambda pair: pair[0] <= last, ticks)
         return [Interval(start, end) for start, end in found if end > start]
 
+    def following(self, moment: datetime) -> Interval:
+        """Return the first interval that starts at or after a moment, whether the schedule goes on so long or not."""
+        pairs = itertools.pairwise(self.ticks_from(max(moment, self.start)))
+        return next(Interval(start, end) for start, end in pairs if end > start)
+
 
 def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
     """Return what the clock on the wall shows, without a zone."""

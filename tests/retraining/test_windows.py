@@ -214,3 +214,20 @@ def test_a_window_depends_on_as_of_and_spec_alone(minutes):
 def test_a_schedule_knows_how_many_intervals_a_year_has(cron, per_year):
     schedule = Schedule(cron, "America/New_York", datetime(2024, 1, 1, tzinfo=UTC))
     assert schedule.intervals_per_year == pytest.approx(per_year, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [("2024-03-10T05:00:00+00:00", 10), ("2024-03-10T05:00:01+00:00", 11), ("2020-01-01T00:00:00+00:00", 1)],
+    ids=["at its start", "just after a start", "before the schedule's first"],
+)
+def test_the_interval_that_follows_a_moment_starts_at_it_or_after(moment, day):
+    schedule = Schedule("0 0 * * *", "America/New_York", datetime(2024, 3, 1, tzinfo=ZoneInfo("America/New_York")))
+    found = schedule.following(datetime.fromisoformat(moment))
+    assert found.start.astimezone(ZoneInfo("America/New_York")).strftime("%m-%d %H") == f"03-{day:02d} 00"
+    assert found.end.astimezone(ZoneInfo("America/New_York")).hour == 0
+
+
+def test_an_interval_follows_the_last_one_too():
+    schedule = Schedule("0 0 * * *", "UTC", datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC))
+    assert schedule.following(datetime(2024, 3, 3, tzinfo=UTC)).start == datetime(2024, 3, 3, tzinfo=UTC)
