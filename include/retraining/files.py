@@ -92,6 +92,7 @@ def replacing(source: Path) -> Iterator[Path]:
     part.unlink(missing_ok=True)
     try:
         yield part
+        part.chmod(source.stat().st_mode & 0o666)  # whoever may not read the file may not read its copy
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

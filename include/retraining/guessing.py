@@ -218,7 +218,8 @@ def _key(columns: Sequence[Look], time: Look, line: Look | None, doubled: Double
             kept = _without_needless(key, doubled)
             return kept, "together they name each row" if len(kept) > 1 else "no two rows have the same moment"
     if line is not None:
-        return (line,), "the line in the file, since no column names a row: only ever add lines at its end"
+        why = f"the line in the file, since no column names a row{_nearly(able, doubled)}"
+        return (line,), f"{why}: only ever add lines at its end"
     raise SpecError(
         f"No column names a row, and neither do {told([*tried, time])} together. Say with --key what does (columns, "
         "comma between), or add such a column."
@@ -235,6 +236,15 @@ def _without_needless(key: tuple[Look, ...], doubled: Doubled) -> tuple[Look, ..
 
 def _names_rows(column: Look) -> bool:
     return not column.empty and column.distinct > 1 and (column.kind in {TEXT, MOMENT} or column.is_whole)
+
+
+def _nearly(columns: Sequence[Look], doubled: Doubled) -> str:
+    """Return which column would name the rows if some of its values did not stand twice."""
+    named = [(doubled((one.source,)), one.source) for one in columns if ENDS & set(one.words)]
+    if not named:
+        return ""
+    twice, source = min(named)
+    return f" ({twice:,} values of {source!r} stand in more than one: mend them, then say --key {source})"
 
 
 def _is_name(column: Look) -> bool:

@@ -107,7 +107,8 @@ def _tell(asked: argparse.Namespace, found: "Started", steps: list[str]) -> int:
     if asked.json:
         draft = found.draft
         told = {"reasons": _reasons(found), "left_out": draft.roles.left_out, "privacy": draft.roles.privacy}
-        print(json.dumps({"written": [str(path) for path in found.written], **told, "next": steps}, indent=2))
+        told |= {"refused": list(found.refused), "next": _steps(found, steps)}
+        print(json.dumps({"written": [str(path) for path in found.written], **told}, indent=2))
     else:
         print("\n".join([*_found(found), *_columns(found), *_suite(found), *_next(found, steps)]))
     return 0
@@ -148,7 +149,7 @@ def _columns(found: "Started") -> Iterator[str]:
         yield f"{title} to predict from: {', '.join(one.source for one in listed) or 'none'}."
     sources = {one.name: one.source for one in [*roles.observed, *found.draft.guess.key]}
     for name, rule in roles.privacy.items():
-        done = "dropped" if rule == DROP else "pseudonymised"
+        done = "dropped before anything is stored" if rule == DROP else "pseudonymised"
         yield f"Personal data? {sources[name]} is {done}: {roles.hidden[name]}."
     for name, why in roles.left_out.items():
         yield f"Left out: {name}: {why}."
@@ -165,17 +166,38 @@ def _suite(found: "Started") -> Iterator[str]:
 
 
 def _next(found: "Started", steps: list[str]) -> Iterator[str]:
-    draft = found.draft
     yield f"Written: {', '.join(path.name for path in found.written)} in {found.written[0].parent}."
-    told = [*steps]
+    yield "Next:"
+    yield from (f"  {number}. {text}" for number, text in enumerate(_steps(found, steps), start=1))
+
+
+def _steps(found: "Started", steps: list[str]) -> list[str]:
+    """Return what is left to do by hand, in order."""
+    draft, told = found.draft, [*steps]
+    if missing := [name for name in (connections.STORE, connections.SIGNING) if not _is_there(name)]:
+        names = " and ".join(f"`{name}`" for name in missing)
+        told.append(f"Connection {names} missing: README lists what each holds, and `make demo` makes both.")
     if PSEUDONYMISE in draft.roles.privacy.values() and not _has_pseudonyms():
         told.append(
-            "Connection `pseudonyms` is missing: give it a secret as password, or change `privacy` in the spec."
+            "Connection `pseudonyms` is missing: give it a secret as password, or change `privacy` in the spec. "
+            """export AIRFLOW_CONN_PSEUDONYMS='{"conn_type": "generic", "password": "…"}'"""
         )
+    if found.refused:
+        told.append(f"Mend {found.written[2].name} or the rows: the run of an interval named above would be blocked.")
     told.append(f"Look at {draft.name}.py: is anything known only after {draft.guess.time.source}? Is the delay right?")
-    told.append(f"airflow dags unpause retrain_{draft.name} && airflow dags trigger retrain_{draft.name}")
-    yield "Next:"
-    yield from (f"  {number}. {text}" for number, text in enumerate(told, start=1))
+    told.append(
+        f"In the Airflow UI switch retrain_{draft.name} on and trigger it, or where Airflow runs: "
+        f"airflow dags unpause retrain_{draft.name} && airflow dags trigger retrain_{draft.name}"
+    )
+    return told
+
+
+def _is_there(name: str) -> bool:
+    try:
+        connections.settings(name)
+    except ConnectionInvalid:
+        return False
+    return True
 
 
 def _has_pseudonyms() -> bool:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pandas as pd
 
 from include.retraining import derived, personal
 from include.retraining.guessing import Guess
 from include.retraining.looks import MOMENT, NUMBER, OTHER, TEXT, Look
-from include.retraining.policies import BINARY, DROP, MULTICLASS, PSEUDONYMISE
+from include.retraining.policies import BINARY, DROP, MULTICLASS, PSEUDONYMISE, REGRESSION
 
 MOST_VALUES = 250
 """More different texts than this are names or sentences, no categories."""
@@ -87,7 +88,7 @@ def _leak(column: Look, guess: Guess) -> str | None:
         both = pd.DataFrame({"one": column.values, "time": guess.time.values}).dropna()
         if len(both) and float((both["one"] > both["time"]).mean()) > 1 - LATER:
             later = float((both["one"] > both["time"]).mean())
-            return f"leaks: it lies after {guess.time.source!r} in {100 * later:.0f} % of the rows"
+            return f"leaks: it lies after {guess.time.source!r} in {100 * later:.0f} % of the rows that have it"
         return None
     if column in guess.key:
         return None
@@ -116,6 +117,27 @@ def _tells(column: Look, guess: Guess) -> bool:
     told = derived.tells(values, labels, guess.task, is_number=is_number)
     # A number may name its class without ordering it.
     return told or (is_number and guess.task == BINARY and derived.tells(values, labels, guess.task, is_number=False))
+
+
+def settles(columns: Iterable[Look], guess: Guess) -> tuple[str, timedelta] | None:
+    """Return a later moment that comes with some labels only, and how long after the row it comes at the most.
+
+    Until then nobody can tell a row that will have it from one that never will, so its label is not known.
+    """
+    waits = {}
+    for column in columns:
+        if column.kind == MOMENT and guess.task != REGRESSION and _comes_with_some(column.values, guess.label.values):
+            after = (column.values - guess.time.values).dropna()
+            if float((after > timedelta(0)).mean()) > LATER:
+                waits[column.source] = after.max().to_pytimedelta()
+    return max(waits.items(), key=lambda one: one[1], default=None)
+
+
+def _comes_with_some(values: pd.Series, label: pd.Series) -> bool:
+    """Return whether a column has a value for each row of some labels, and for none of the others."""
+    known = label.notna()
+    shares = values.notna()[known].groupby(label[known]).mean()
+    return bool(((shares < 1 - LATER) | (shares > LATER)).all() and shares.max() > LATER and shares.min() < 1 - LATER)
 
 
 def _useless(column: Look, guess: Guess) -> str | None:

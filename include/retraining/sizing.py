@@ -54,7 +54,9 @@ class Sizes:
         return [one for one, _ in self.rows if one.end + self.delay <= self.end]
 
 
-def size(hours: pd.DataFrame, interval: str | None, delay: timedelta | None) -> Sizes:
+def size(
+    hours: pd.DataFrame, interval: str | None, delay: timedelta | None, settled: tuple[str, timedelta] | None = None
+) -> Sizes:
     """Return the sizes that fit a table's rows.
 
     Parameters
@@ -65,6 +67,8 @@ def size(hours: pd.DataFrame, interval: str | None, delay: timedelta | None) -> 
         ``hour``, ``day`` or ``week``; None takes the first of day, week and hour that fits.
     delay : timedelta or None
         How long after an interval's end its labels are known; None guesses.
+    settled : (str, timedelta), optional
+        A column that comes with some labels, and how long after the row it comes at the most.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def size(hours: pd.DataFrame, interval: str | None, delay: timedelta | None) -> 
     tried = {}
     dated = _together(dated)
     for name in [interval] if interval else [DAILY, WEEKLY, HOURLY]:
-        tried[name] = found = _sized(dated, name, delay)
+        tried[name] = found = _sized(dated, name, delay, settled)
         if _fits(found):
             return _explained(found, name, is_asked=interval is not None)
     listed = "; ".join(f"by {name}: {_numbers(found)}" for name, found in tried.items())
@@ -109,7 +113,9 @@ def _numbers(found: Sizes) -> str:
     return f"{len(found.labelled)} labelled intervals of typically {_typical(found):,} rows"
 
 
-def _sized(hours: pd.DataFrame, interval: str, delay: timedelta | None) -> Sizes:
+def _sized(
+    hours: pd.DataFrame, interval: str, delay: timedelta | None, settled: tuple[str, timedelta] | None = None
+) -> Sizes:
     length, first, last = LENGTH[interval], hours["first"].min(), hours["last"].max()
     spans = _intervals(interval, first.to_pydatetime(), last.to_pydatetime())
     is_dated = bool((hours["first"].dt.normalize() == hours["first"]).all() and (hours["last"] == hours["first"]).all())
@@ -120,13 +126,16 @@ def _sized(hours: pd.DataFrame, interval: str, delay: timedelta | None) -> Sizes
         spans = spans[:-1]
     rows, unlabelled = (_per_interval(hours, spans, name) for name in ("rows", "unlabelled"))
     late = _late(rows, unlabelled)
-    waits = delay if delay is not None else max(1, late) * length
-    settled = [place for place, one in enumerate(spans) if one.end + waits <= spans[-1].end]
-    has_void = any(unlabelled[place] for place in settled)
+    shown = -(-settled[1] // length) if settled else 0
+    waits = delay if delay is not None else max(1, late, shown) * length
+    known = [place for place, one in enumerate(spans) if one.end + waits <= spans[-1].end]
+    has_void = any(unlabelled[place] for place in known)
     start, end = (spans[0].start, spans[-1].end) if spans else (first.to_pydatetime(), last.to_pydatetime())
     listed = tuple(zip(spans, rows, strict=True))
     reasons = {"--label-delay": _why(delay, late, interval)}
-    return Sizes(interval, start, end, waits, has_void, _windows(len(settled), rows), listed, is_dated, reasons)
+    if settled and delay is None and shown >= max(1, late):
+        reasons["--label-delay"] = f"{settled[0]!r} comes with some labels, up to {counted(shown, interval)} later"
+    return Sizes(interval, start, end, waits, has_void, _windows(len(known), rows), listed, is_dated, reasons)
 
 
 def _intervals(interval: str, first: datetime, last: datetime) -> list[Interval]:

@@ -157,7 +157,7 @@ def _draft(request: Request, table: Table, now: datetime) -> tuple[Draft, int, i
         settings.kind, f"t.{warehouse.quoted(settings, guess.time.source)}", guess.time.sql_type, guess.time.example
     )
     hours = warehouse.hours(settings, table.name, spelling, guess.label.source)
-    sizes = sizing.size(hours, request.interval, request.delay)
+    sizes = sizing.size(hours, request.interval, request.delay, roles.settles(columns, guess))
     draft = Draft(
         name=request.name,
         owner=request.owner,

@@ -123,5 +123,10 @@ def test_lines_of_a_file_name_rows_where_nothing_else_does():
     found = guessed(rounded.drop(columns=["order_id", "email"]), line="line")
     assert [one.source for one in found.key] == ["line"]
     assert [one.source for one in guessed(rounded, line="line").key] == ["order_id"]
+    nearly = pd.concat([rounded, rounded[:3].assign(line=[-1, -2, -3])], ignore_index=True)
+    found = guessed(nearly, line="line")
+    assert [one.source for one in found.key] == ["line"]
+    told = "(3 values of 'order_id' stand in more than one: mend them, then say --key order_id)"
+    assert told in found.reasons["--key"]
     doubled_rows = pd.concat([rounded.drop(columns=["line", "order_id", "email"])] * 2, ignore_index=True)
     assert "No column names a row" in refused(doubled_rows)

@@ -53,7 +53,7 @@ def test_a_clean_table_needs_no_option(models, tmp_path, capsys):
         "  --time        created_at  (the only column of moments)",
         "  --interval    day  (the first of day, week and hour that fits; it gives 29 labelled intervals of typically",
         "Windows: a first run trains on 22 days and holds 7 out; it needs at least 14 to train on,",
-        "Personal data? email is dropped: looks like an e-mail address.",
+        "Personal data? email is dropped before anything is stored: looks like an e-mail address.",
         "and from the labels of 28 intervals.",
         "The newest intervals meet all that is critical.",
     ):
@@ -63,6 +63,45 @@ def test_a_clean_table_needs_no_option(models, tmp_path, capsys):
     assert name == "AIRFLOW_CONN_RETURNS_FILE"
     assert json.loads(value) == {"conn_type": "sqlite", "host": str(tmp_path / "orders.csv.sqlite")}
     assert len(expectations.load(models / "returns_suite.json").expectations) > 20
+
+
+def test_what_is_left_to_do_is_told_in_order_as_words_and_as_json(models, tmp_path, capsys, monkeypatch):
+    for name in ("STORE", "SIGNING", "PSEUDONYMS"):
+        monkeypatch.delenv(f"AIRFLOW_CONN_{name}", raising=False)
+    monkeypatch.setenv("RETRAINING_ENV_FILE", str(tmp_path / "none.env"))
+    assert init("--from", csv(tmp_path, orders())) == 0
+    words = capsys.readouterr().out.partition("Next:\n")[2].splitlines()
+    assert init("--from", tmp_path / "orders.csv", "--force", "--json") == 0
+    steps = json.loads(capsys.readouterr().out)["next"]
+    assert [line.partition(". ")[2] for line in words] == steps
+    parts = ("AIRFLOW_CONN_RETURNS_FILE=", "`store` and `signing` missing", "PSEUDONYMS='{", "Look at", "switch")
+    assert [part in step for step, part in zip(steps, parts, strict=True)] == [True] * 5
+
+
+def test_intervals_that_would_be_refused_are_named_and_come_first_to_mend(models, tmp_path, capsys):
+    table = orders(45)
+    table.loc[table.index[-500:], "region"] = "elsewhere"
+    assert init("--from", csv(tmp_path, table), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["refused"]
+    assert any(step.startswith("Mend returns_suite.json or the rows: ") for step in told["next"])
+
+
+def test_a_copy_is_as_private_as_its_file(models, tmp_path):
+    source = csv(tmp_path, orders())
+    source.chmod(0o600)
+    assert init("--from", source) == 0
+    assert (tmp_path / "orders.csv.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_moment_that_some_labels_come_with_tells_how_long_they_take(models, tmp_path, capsys):
+    table = orders()
+    moments = pd.to_datetime(table["created_at"]) + pd.to_timedelta(1 + table.index % 72, unit="h")
+    table["returned_at"] = moments.dt.strftime("%Y-%m-%d %H:%M:%S").where(table["returned"] == 1)
+    assert init("--from", csv(tmp_path, table)) == 0
+    told = capsys.readouterr().out
+    assert "  --label-delay 3 days  ('returned_at' comes with some labels, up to 3 days later)" in told
+    assert "label_delay=timedelta(days=3)" in (models / "returns.py").read_text()
 
 
 def test_what_is_written_reads_as_people_write_it(models, tmp_path):

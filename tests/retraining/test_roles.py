@@ -1,11 +1,13 @@
 """What becomes of each column: a feature, observed, hidden, or left out with the reason."""
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from include.retraining.guessing import Asked, guess
-from include.retraining.roles import Roles, assign, names
+from include.retraining.roles import Roles, assign, names, settles
 from tests.retraining.tables import doubled, looks, orders
 
 ORDERS = orders(10)
@@ -59,7 +61,7 @@ def test_what_is_empty_where_the_label_is_becomes_known_with_it():
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (MOMENTS + pd.Timedelta(days=3), "leaks: it lies after 'created_at' in 100 % of the rows"),
+        (MOMENTS + pd.Timedelta(days=3), "leaks: it lies after 'created_at' in 100 % of the rows that have it"),
         (MOMENTS - pd.Timedelta(days=3), "a moment; a feature would be a number made of it, such as an age in days"),
         ("always", "it never varies"),
         (None, "it is empty"),
@@ -90,3 +92,19 @@ def test_names_of_single_things_get_pseudonyms_and_sentences_are_dropped():
     rules = {name: found.privacy[name] for name in ("customer_id", "vehicle", "remark")}
     assert rules == {"customer_id": "pseudonymise", "vehicle": "pseudonymise", "remark": "drop"}
     assert "store_id" in names(found.categorical), "a number that names something is a category"
+
+
+@pytest.mark.parametrize(
+    ("moments", "expected"),
+    [
+        ((MOMENTS + pd.Timedelta(days=3)).where(ORDERS["returned"] == 1), ("later", timedelta(days=3))),
+        (MOMENTS + pd.Timedelta(days=3), None),
+        ((MOMENTS + pd.Timedelta(days=3)).where(ORDERS.index % 2 == 0), None),
+        ((MOMENTS - pd.Timedelta(days=3)).where(ORDERS["returned"] == 1), None),
+    ],
+    ids=["with one label", "with every label", "by chance", "before the row"],
+)
+def test_a_later_moment_of_some_labels_says_how_long_labels_take(moments, expected):
+    columns = looks(ORDERS.assign(later=moments.dt.strftime("%Y-%m-%d %H:%M:%S")))
+    asked = Asked(time="created_at", label="returned", key=("order_id",))
+    assert settles(columns, guess(columns, asked, doubled(ORDERS))) == expected

@@ -107,3 +107,13 @@ def test_a_delay_is_hours_days_or_weeks(text):
     assert parse_delay("2w") == timedelta(weeks=2)
     with pytest.raises(SpecError, match="Give hours, days or weeks, like 36h"):
         parse_delay(text)
+
+
+@pytest.mark.parametrize(
+    ("asked", "late", "shown", "expected"),
+    [(None, 0, 2.5, 3), (None, 5, 2.5, 5), (None, 0, 0.1, 1), (2, 0, 9.0, 2)],
+    ids=["the column tells", "missing labels tell of more", "less than an interval", "as asked"],
+)
+def test_how_long_a_column_of_some_labels_takes_is_allowed_for(asked, late, shown, expected):
+    delay = None if asked is None else asked * DAY
+    assert size(hours(60, unlabelled_days=late), None, delay, ("returned_at", shown * DAY)).delay == expected * DAY
