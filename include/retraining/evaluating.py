@@ -52,6 +52,7 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
     recent, new = recent[-spec.decision.recent_intervals :], [line for line in fresh if not line["again"]]
     rows = labelling.finite(snapshots.read(registry.store, inputs.snapshot(inputs.interval)), spec)
     shares = treated.touched(rows, registry.manifest(champion.version))
+    correction = recalibrating.propose(versions, spec, inputs, validation, champion, lines)
     return {
         "champion": champion.version,
         "entry": champion.number,
@@ -62,11 +63,12 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "recent_losses": [judging.loss(line) for line in recent],
         "reference_losses": _reference(registry.store, champion),
         "drift": _drift(versions, spec, inputs, rows, champion, _shifted_before(earlier, champion)),
-        "recalibration": recalibrating.propose(versions, spec, inputs, validation, champion, lines),
+        "recalibration": correction,
         "treated": shares,
         "unloadable": versions.unloadable,
         "sentence": _told(champion, fresh, versions.unloadable, spec)
         + _waiting(inputs, champion)
+        + (f" {correction['sentence']}" if correction else "")
         + treated.sentence(treated.warnings(shares)),
     }
 

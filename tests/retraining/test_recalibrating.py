@@ -97,7 +97,7 @@ class TestTrial:
         found = [one["recalibration"] for one in runs(desk, keyring, SPEC, MOVED, TRAINED + 5)]
         assert found[-1]["numbers"]["shift"] > 0.3, "more are late than the champion says"
         assert not found[-1]["proof"]["in_force"]
-        assert "is on trial" in found[-1]["sentence"]
+        assert found[-1]["sentence"].startswith("A correction is on trial: ")
         assert written(desk) == []
 
     def test_it_is_for_the_interval_that_begins_next(self, desk, keyring):
@@ -139,6 +139,9 @@ class TestInForce:
             moved_desk.store, moved_desk.keyring, "parcels", keys.parse_span(proven[0]["span"]), VERSION
         )
         assert (kept.numbers, kept.proof) == (proven[0]["numbers"], proven[0]["proof"])
+
+    def test_the_evaluation_says_so(self, found):
+        assert found[-1]["recalibration"]["sentence"] in found[-1]["sentence"]
 
     def test_the_champion_is_then_judged_as_it_was_corrected(self, found):
         line = found[-1]["intervals"][-1]
