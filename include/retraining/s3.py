@@ -249,6 +249,8 @@ class S3Store:
                 missing(key)
             self._refuse_certain_failures(error, key)
             raise Unavailable(f"{key}: no answer from {self._where}: {error}") from error
+        except ValueError as error:  # botocore's, of a moment in an answer that is none
+            raise Unavailable(f"{key}: no answer from {self._where} that can be read: {error}") from error
 
     def _refuse_certain_failures(self, error: Exception, key: str) -> None:
         code = _code(error)

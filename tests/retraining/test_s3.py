@@ -1,6 +1,7 @@
 """The S3 door when the network or the server misbehaves: the truth is read back, and errors say what to mend."""
 
 import hashlib
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -158,6 +159,18 @@ def test_a_page_of_something_else_is_no_empty_listing(proxied, page):
     server.fault = lambda request: is_listing(request) and (lambda answer: (200, {"Content-Type": "text/html"}, page))
     with pytest.raises(Unavailable, match=r"m/: (no answer from bucket|bucket .* answered, but with no listing)"):
         list(store.list("m/"))
+
+
+def test_a_listing_with_a_moment_that_is_none_is_asked_for_again(proxied):
+    store, server = proxied
+    store.put("m/a", b"x")
+    moment = rb"(<LastModified>\d{4}-\d\d-\d\dT[\d:.]+)Z"
+    torn = lambda answer: (*answer[:2], re.sub(moment, rb"\1^", answer[2]))  # noqa: E731
+    server.fault = lambda request: is_listing(request) and torn
+    with pytest.raises(Unavailable, match=r"m/: no answer from bucket .* that can be read: Invalid timestamp"):
+        list(store.list("m/"))
+    server.fault = lambda _: None
+    assert [one.key for one in store.list("m/")] == ["m/a"]
 
 
 def test_what_a_server_cannot_do_is_not_asked_again(proxied):
