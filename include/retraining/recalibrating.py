@@ -93,8 +93,9 @@ def sentence(found: dict[str, Any], judged: judging.Loss) -> str:
         return f"No correction yet: {found['fitted_on']} labelled intervals are too few to fit one."
     if proof["intervals"] < proof["needed"]:
         return f"A correction is on trial: {proof['intervals']} of {proof['needed']} intervals have shown what it does."
-    gain, error = judged.told(proof["mean_gain"]), judged.told(proof["standard_error"])
-    told = f"over {proof['intervals']} intervals corrections changed the {judged.words} by {gain} for the better"
+    gain, error = judged.told(abs(proof["mean_gain"])), judged.told(proof["standard_error"])
+    moved = "lowered" if proof["mean_gain"] > 0 else "raised"
+    told = f"over {proof['intervals']} intervals corrections {moved} the {judged.words} by {gain}"
     is_or_not = "The next interval is corrected" if proof["in_force"] else "The next interval is not corrected"
     return f"{is_or_not}: {told}, with a standard error of {error}."
 

@@ -15,16 +15,6 @@ SPEC = toy.spec()
 FRAMES = [toy.rows(number) for number in range(12)]
 
 
-class Guess:
-    """An estimator that always says the same."""
-
-    def __init__(self, chance: float) -> None:
-        self.chance = chance
-
-    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
-        return np.column_stack([1 - np.full(len(rows), self.chance), np.full(len(rows), self.chance)])
-
-
 @pytest.fixture
 def desk(store, keyring) -> Registry:
     """Return an empty registry in a folder."""

@@ -13,8 +13,8 @@ from include.retraining import connections, intake, keys, labelling, signing
 from include.retraining.errors import ConnectionInvalid, DataError, Unavailable
 from include.retraining.intake import FORM, Trigger
 from include.retraining.registry import Registry
-from tests.conftest import SECRET, connection_env
-from tests.retraining import toy
+from tests.conftest import connection_env
+from tests.retraining import deployed, toy
 from tests.retraining.desks import objects, promoted
 
 SPEC = toy.spec()
@@ -102,17 +102,7 @@ def test_a_run_without_a_logical_date_has_no_interval(bounds):
 @pytest.fixture
 def warehouse(tmp_path, monkeypatch):
     """Set up every Connection: a folder as store, and a warehouse with some days of parcels."""
-    path = tmp_path / "warehouse.sqlite"
-    toy.load(path, [toy.rows(number) for number in range(DAYS)])
-    settings = connections.Settings
-    for found in (
-        settings("store", "fs", extra={"path": str(tmp_path / "store")}),
-        settings("signing", "generic", login="key-1", password=SECRET),
-        settings("pseudonyms", "generic", login="key-1", password=SECRET),
-        settings("warehouse", "sqlite", host=str(path)),
-    ):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{found.name.upper()}", connection_env(found))
-    return path
+    return deployed.parcels(tmp_path, monkeypatch, DAYS)
 
 
 def change(path, statement: str) -> None:

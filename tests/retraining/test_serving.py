@@ -28,8 +28,7 @@ from include.retraining.errors import ConnectionInvalid, DataError, IntegrityErr
 from include.retraining.intake import Trigger
 from include.retraining.registry import ARTIFACT, Registry
 from include.retraining.windows import Interval
-from tests.conftest import SECRET, connection_env
-from tests.retraining import desks, toy
+from tests.retraining import deployed, desks, toy
 
 SPEC, NOW = toy.spec(), toy.day(30).start
 FIRST, SECOND = "20240105-00000000000a", "20240105-00000000000b"
@@ -39,17 +38,7 @@ DAYS = 12
 @pytest.fixture
 def warehouse(tmp_path, monkeypatch):
     """Set up every Connection: a folder as store, and a warehouse with some days of parcels."""
-    path = tmp_path / "warehouse.sqlite"
-    toy.load(path, [toy.rows(number) for number in range(DAYS)])
-    settings = connections.Settings
-    for found in (
-        settings("store", "fs", extra={"path": str(tmp_path / "store")}),
-        settings("signing", "generic", login="key-1", password=SECRET),
-        settings("pseudonyms", "generic", login="key-1", password=SECRET),
-        settings("warehouse", "sqlite", host=str(path), extra={"data_until": toy.day(DAYS - 1).end.isoformat()}),
-    ):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{found.name.upper()}", connection_env(found))
-    return path
+    return deployed.parcels(tmp_path, monkeypatch, DAYS, data_until=toy.day(DAYS - 1).end.isoformat())
 
 
 @pytest.fixture
