@@ -15,9 +15,9 @@ DOC = """
 1. **pull_snapshot** freezes the interval's rows, and labels that became known.
 2. **validate_snapshot** runs the suite; a critical failure stops the run (*blocked*). Its Data Docs button says why.
 3. **evaluate_champion** judges what was live on newly labelled intervals and measures drift, which informs only.
-4. **decide** answers keep, retrain or insufficient data, with reasons.
+4. **decide** answers keep, retrain, runner-up or insufficient data; its log has every question with its numbers.
 5. **train_candidate**, **select_challenger**: candidates on temporal folds; the simplest within one standard error.
-6. **compare_with_champion** judges both on intervals neither was fitted on; **promote** follows only a clear win.
+6. **compare_with_champion** judges both on intervals neither was fitted on; **promote** follows only a win.
 7. **report** always runs: it writes the run record and sends one message.
 
 Trigger by hand: `airflow dags trigger retrain_{name} --conf '{{"force_retrain": true, "reason": "why"}}'`
@@ -54,10 +54,12 @@ def retrain(spec: ModelSpec) -> None:
     trained = train.partial(run=run).expand(candidate=[candidate.name for candidate in spec.candidates])
     # Candidates are its only upstream tasks: with another one beside them the rule would count that success.
     selected = task(steps.select_challenger, trigger_rule="all_done_min_one_success")(trained)
-    compared = task.short_circuit(steps.compare_with_champion)(run)
+    # After a training, or straight after the decision where the runner-up may be the better one.
+    compared = task.short_circuit(steps.compare_with_champion, trigger_rule="none_failed_min_one_success")(run)
     promoted = task(steps.promote, outlets=[assets.champion(spec.name)])(run)
     reported = task(steps.report)(run, spec.name).as_teardown(on_failure_fail_dagrun=False)
     validated >> evaluated >> decided >> trained >> selected >> compared >> promoted >> reported
+    decided >> compared
 
 
 def broken(message: str) -> None:

@@ -27,7 +27,8 @@ PURE = words(
     "windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors tables "
     "inventory retention findings relative limits learning proposing tried suite_diff binding default_expectations "
     "derived treated judging measuring predicting recalibration correcting sketches effects crossings looks personal "
-    "guessing roles sizing dialects drafting folds parsimony ui/documents ui/trends ui/plots"
+    "guessing roles sizing dialects drafting folds parsimony "
+    "policies policy_mistakes movement state questions ui/documents ui/trends ui/plots"
 )
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records files"))
 DOORS |= {"predictions", "corrections"}
@@ -39,6 +40,8 @@ CORRIDOR = {
     "score_steps": {"dags/score.py"},
     "steps": {"dags/retrain.py", "dags/rollback.py", "dags/maintenance.py"},
     "outcome": {"include/retraining/steps.py"},
+    "deciding": {"include/retraining/steps.py"},
+    "comparing": {"include/retraining/steps.py", "include/retraining/deciding.py"},
 }
 CLOCKS = {"now", "utcnow", "today"}
 HEAVY = words("pandas numpy sklearn scipy joblib great_expectations boto3 botocore pyarrow fastapi")

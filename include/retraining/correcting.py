@@ -66,6 +66,29 @@ def fit(judged: Sequence[Judged], task: str, classes: Sequence[str], policy: Rec
     return (_logistic if task == BINARY else _linear)(labels.astype("float64"), said, weight)
 
 
+def in_shadow(
+    judged: Sequence[Judged], known: Sequence[int], task: str, classes: Sequence[str], policy: RecalibrationPolicy
+) -> list[dict[str, Any]]:
+    """Return the correction that each interval would have been served with, had the version been live all along.
+
+    Parameters
+    ----------
+    judged : sequence of Judged, shape (n_intervals,)
+        Labelled intervals that the version was not fitted on, oldest first.
+    known : sequence of int, shape (n_intervals,)
+        Of how many of them the labels were known when each began.
+    task, classes, policy
+        As ``fit`` takes them.
+
+    Examples
+    --------
+    >>> seen = [Judged(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0.5] * 4))] * 5
+    >>> [sorted(one) for one in in_shadow(seen, [0, 0, 1, 2, 3], "binary", (), RecalibrationPolicy())]
+    [[], [], [], [], ['shift', 'slope']]
+    """
+    return [fit(judged[:count], task, classes, policy) for count in known]
+
+
 def proof(gains: Sequence[float], policy: RecalibrationPolicy) -> dict[str, Any]:
     """Return whether corrections have lowered the loss of intervals they were not fitted on, with the numbers.
 

@@ -13,6 +13,7 @@ from include.retraining import (
     measuring,
     recalibrating,
     records,
+    runners,
     scoring,
     served,
     signing,
@@ -27,7 +28,6 @@ from include.retraining.records import Inputs
 from include.retraining.registry import BASELINE, Registry
 from include.retraining.served import Proposed, Versions
 from include.retraining.spec import ModelSpec
-from include.retraining.store import Store
 
 NAMED = 5
 """So many classes are named in a sentence."""
@@ -48,20 +48,18 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
     versions = Versions(registry)
     fresh = _newly_labelled(versions, spec, inputs, validation, known, recalibrating.proposed(earlier))
     lines = {**known, **{line["span"]: line for line in fresh}}  # of several evaluations of an interval the newest
-    recent = [lines[span] for span in sorted(lines) if lines[span]["version"] == champion.version]
-    recent, new = recent[-spec.decision.recent_intervals :], [line for line in fresh if not line["again"]]
+    mine, gains = _of_the_champion(lines, champion), recalibrating.gains(lines)
     rows = labelling.finite(snapshots.read(registry.store, inputs.snapshot(inputs.interval)), spec)
     shares = treated.touched(rows, registry.manifest(champion.version))
-    correction = recalibrating.propose(versions, spec, inputs, validation, champion, lines)
+    correction, runner_up = _next(versions, spec, inputs, validation, champion, earlier, gains)
     return {
         "champion": champion.version,
         "entry": champion.number,
         "metric": judging.of(spec.task).key,
         "intervals": fresh,
-        "newest_loss": judging.loss(new[-1]) if new else None,
-        "recent": measuring.summarise(recent),
-        "recent_losses": [judging.loss(line) for line in recent],
-        "reference_losses": _reference(registry.store, champion),
+        **_losses(fresh, mine, spec.decision.recent_intervals),
+        "gains": gains[-max(spec.decision.evidence_intervals, spec.recalibration.proof_intervals) :],
+        "runner_up": runner_up,
         "drift": _drift(versions, spec, inputs, rows, champion, _shifted_before(earlier, champion)),
         "recalibration": correction,
         "treated": shares,
@@ -69,8 +67,36 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "sentence": _told(champion, fresh, versions.unloadable, spec)
         + _waiting(inputs, champion)
         + (f" {correction['sentence']}" if correction else "")
+        + (f" {runner_up['sentence']}" if runner_up else "")
         + treated.sentence(treated.warnings(shares)),
     }
+
+
+def _losses(fresh: Lines, mine: Lines, many: int) -> dict[str, Any]:
+    """Return the newest loss, and what the champion lost on its first and on its newest intervals."""
+    recent, new = mine[-many:], [line for line in fresh if not line["again"]]
+    return {
+        "newest_loss": judging.loss(new[-1]) if new else None,
+        "recent": measuring.summarise(recent),
+        "recent_losses": [judging.loss(line) for line in recent],
+        "reference_losses": [judging.loss(line) for line in mine[:many]],
+        "served_intervals": len(mine),
+    }
+
+
+def _next(  # noqa: PLR0913 - all that the two need
+    versions: Versions,
+    spec: ModelSpec,
+    inputs: Inputs,
+    validation: dict[str, Any],
+    champion: Entry,
+    earlier: Lines,
+    gains: list[float],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return how the champion is corrected next, and how the runner-up would have done."""
+    correction = recalibrating.propose(versions, spec, inputs, validation, champion, gains)
+    in_force = bool(correction and correction["proof"]["in_force"])
+    return correction, runners.look(versions.registry, spec, inputs, validation, champion, earlier, in_force)
 
 
 def _newly_labelled(
@@ -99,11 +125,10 @@ def _is_unjudged(line: dict[str, Any] | None, labels: str) -> bool:
     return line is None or line.get("labels", labels) != labels  # lines of earlier releases do not say which
 
 
-def _reference(store: Store, champion: Entry) -> list[float]:
-    """Return the champion's losses on the holdout it was chosen on, from the record of the run that promoted it."""
-    prefix = champion.content.get("run")
-    verdict = records.read_sections(store, prefix).get("verdict", {}) if prefix else {}
-    return list(verdict.get("challenger", {}).get("losses", {}).values())
+def _of_the_champion(lines: dict[str, dict[str, Any]], champion: Entry) -> Lines:
+    """Return the lines of what the champion served since it took effect, oldest first."""
+    served = [line for span, line in sorted(lines.items()) if line["version"] == champion.version]
+    return [line for line in served if _served_by(champion, line["span"])]
 
 
 def _drift(

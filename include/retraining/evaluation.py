@@ -179,10 +179,11 @@ def score_slices(
 def bounds(values: Sequence[float], confidence: float = 0.95, seed: int = 0) -> Bounds:
     """Return the mean of one value per interval with two-sided bounds.
 
-    From 7 intervals on by moving-block bootstrap, since days are autocorrelated (Künsch, The jackknife and the
-    bootstrap for general stationary observations, Annals of Statistics 17, 1989); with fewer by Student's t. The
-    percentiles are expanded for small samples (Hesterberg, What teachers should know about the bootstrap, The American
-    Statistician 69, 2015).
+    From 7 intervals on by circular-block bootstrap, since days are autocorrelated, and so that the first and the last
+    count as much as the others (Politis and Romano, A circular block-resampling procedure for stationary data, in
+    Exploring the Limits of Bootstrap, 1992); with fewer by Student's t. The percentiles
+    are expanded for small samples (Hesterberg, What teachers should know about the bootstrap, The American Statistician
+    69, 2015).
 
     Parameters
     ----------
@@ -211,14 +212,14 @@ def bounds(values: Sequence[float], confidence: float = 0.95, seed: int = 0) -> 
     # Few blocks vary too little: the level that Student's t would need corrects for it, and stays monotone.
     level = float(stats.norm.cdf(stats.t.ppf((1 - confidence) / 2, count - 1) * (count / (count - 1)) ** 0.5))
     low, high = (float(one) for one in np.quantile(means, [level, 1 - level]))
-    return Bounds(float(found.mean()), low, high, count, f"moving-block bootstrap over {count} intervals")
+    return Bounds(float(found.mean()), low, high, count, f"circular-block bootstrap over {count} intervals")
 
 
 def block_means(values: Floats, random: np.random.Generator) -> Floats:
     """Return the means of resampled series, shape (RESAMPLES,), each made of blocks of neighbouring intervals."""
     count, length = len(values), max(2, round(len(values) ** (1 / 3)))
-    starts = random.integers(0, count - length + 1, size=(RESAMPLES, -(-count // length)))
-    index = (starts[:, :, None] + np.arange(length)).reshape(RESAMPLES, -1)[:, :count]
+    starts = random.integers(0, count, size=(RESAMPLES, -(-count // length)))
+    index = (starts[:, :, None] + np.arange(length)).reshape(RESAMPLES, -1)[:, :count] % count
     means: Floats = values[index].mean(axis=1)
     return means
 

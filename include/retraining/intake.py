@@ -181,7 +181,8 @@ def _exact(spec: ModelSpec, interval: Interval, limit: datetime) -> Window:
 
 def _window(spec: ModelSpec, as_of: datetime) -> Window:
     sizes = spec.windows
-    return windows.window(spec.timetable, as_of, spec.label_delay, sizes.training_intervals, sizes.holdout_intervals)
+    counts = (sizes.training_intervals, sizes.holdout_intervals, sizes.older_every, sizes.oldest_intervals)
+    return windows.window(spec.timetable, as_of, spec.label_delay, *counts)
 
 
 def _moment(asked: Any) -> datetime:

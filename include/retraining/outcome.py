@@ -1,26 +1,12 @@
-"""Where a run's findings meet: its desk, and what ``decide``, ``compare``, ``promote`` and ``report`` make of them."""
+"""What becomes of a run: the champion moves, and everybody is told what was done and why."""
 
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from typing import Any
 
-from include.retraining import (
-    connections,
-    decision,
-    intake,
-    keys,
-    libraries,
-    promotion,
-    records,
-    signing,
-    specs,
-    warehouse,
-)
-from include.retraining.errors import BadInput, DataError, IntegrityError
+from include.retraining import connections, decision, intake, keys, records, signing, warehouse
+from include.retraining.desk import Desk, open_desk
+from include.retraining.errors import BadInput
 from include.retraining.intake import Trigger
 from include.retraining.promotion_log import Entry
-from include.retraining.records import Inputs
-from include.retraining.registry import Registry
 from include.retraining.spec import ModelSpec
 from include.retraining.store import Store, exists
 from include.retraining.windows import Interval
@@ -29,135 +15,13 @@ UNKNOWN = "unknown"
 """What a report says where nobody could be asked."""
 
 
-@dataclass(frozen=True)
-class Desk:
-    """What every step needs at hand: the spec, the store, the registry, and what the run works on."""
-
-    spec: ModelSpec
-    registry: Registry
-    inputs: Inputs
-
-    @property
-    def validated(self) -> Inputs:
-        """What the run works on once validation has spoken: without the rows that were set aside."""
-        return records.validated(self.inputs, self.section("validation"))
-
-    @property
-    def store(self) -> Store:
-        """Where everything lies."""
-        return self.registry.store
-
-    def section(self, name: str) -> dict[str, Any]:
-        """Return what an earlier step of this run found; empty if it has not spoken."""
-        return dict(records.read_sections(self.store, self.inputs.prefix).get(name, {}))
-
-    def write(self, name: str, found: dict[str, Any]) -> None:
-        """Add a section to the run's record."""
-        records.write_section(self.store, self.inputs.prefix, name, found)
-
-
-def open_desk(model: str, inputs_key: str) -> Desk:
-    """Return the desk of a run that is pinned."""
-    spec = specs.load(model)
-    registry = connections.open_registry(spec)
-    return Desk(spec, registry, records.read_inputs(registry.store, inputs_key))
-
-
-def decide(desk: Desk) -> dict[str, Any]:
-    """Return the decision's section: what is known of the champion, put before the rules."""
-    from include.retraining import scoring
-
-    evaluation, validation = desk.section("evaluation"), desk.section("validation")
-    base = int(desk.inputs.content["base"])
-    head = desk.registry.entry(base) if base else None
-    manifest = desk.registry.manifest(head.version) if head else {}
-    trained_until = datetime.fromisoformat(manifest["training_window"]["end"]) if head else None
-    as_of = desk.inputs.as_of
-    is_of_head = head is not None and evaluation.get("entry") == head.number  # else another version served then
-    holdout = scoring.usable(desk.inputs, validation, "holdout")
-    state = decision.State(
-        rows=int(desk.inputs.content["rows"]),
-        minimum_rows=desk.spec.windows.minimum_rows,
-        training_intervals=len(scoring.usable(desk.inputs, validation, "training")),
-        minimum_training_intervals=desk.spec.windows.minimum_training_intervals,
-        holdout_intervals=sum(trained_until is None or one.start >= trained_until for one in holdout),
-        required_holdout=required_holdout(desk),
-        champion=head.version if head else None,
-        is_behind=trained_until is not None and as_of <= trained_until,
-        is_overtaken=head is not None and as_of < head.effective_from,
-        age_intervals=_age(desk, head.effective_from) if head else None,
-        recent_losses=evaluation["recent_losses"] if is_of_head else [],
-        reference_losses=evaluation["reference_losses"] if is_of_head else [],
-        unloadable=libraries.difference(manifest.get("libraries")) if head else None,
-        drift=evaluation.get("drift", {}).get("sentence", ""),
-        forced=bool(desk.inputs.form["force_retrain"]),
-        task=desk.spec.task,
-    )
-    return asdict(decision.decide(state, desk.spec.decision))
-
-
-def required_holdout(desk: Desk) -> int:
-    """Return how many holdout intervals a verdict needs: all of them, less those that validation refused."""
-    refused = desk.section("validation")["refused"]
-    left_out = sum(keys.span(one) in refused for one in desk.inputs.intervals("holdout"))
-    return max(2, desk.spec.windows.holdout_intervals - left_out)
-
-
-def compare(desk: Desk) -> dict[str, Any]:
-    """Return the verdict's section: both contenders scored on the same unseen intervals, the champion as it served."""
-    from include.retraining import recalibrating, scoring
-
-    challenger, base = desk.section("challenger"), int(desk.inputs.content["base"])
-    head = desk.registry.entry(base) if base else None
-    if challenger["version"] is None or (head and head.version == challenger["version"]):
-        reason = challenger["reason"] if challenger["version"] is None else "The challenger is the champion itself."
-        return {**asdict(promotion.Verdict(promotion.LOSE, (reason,))), "challenger": None, "champion": None}
-    holdout = scoring.usable(desk.inputs, desk.section("validation"), "holdout")
-    rows = scoring.labelled_rows(desk.store, desk.spec, desk.validated, holdout)
-    standing, remarks = _standing(desk, head) if head else (None, ())
-    if head and standing is None:
-        return {**asdict(promotion.Verdict(promotion.INSUFFICIENT, remarks)), "challenger": None, "champion": None}
-    served = recalibrating.in_force(desk.registry, desk.spec.name, rows, head.version) if head else {}
-    old = scoring.score_contender(standing, rows, desk.spec, served) if head else None
-    new = scoring.score_contender(desk.registry.load(challenger["version"]), rows, desk.spec)
-    beaten = challenger["floor"] if "floor" in challenger else challenger["base_rate"]  # its name in earlier releases
-    floor = scoring.floor_losses(rows, desk.spec, beaten)
-    verdict = promotion.compare(old, new, floor, desk.spec.promotion, required_holdout(desk), desk.spec.task)
-    return {
-        **asdict(replace(verdict, reasons=(*verdict.reasons, *remarks))),
-        "champion": {"version": head.version, "losses": dict(old.losses)} if head and old else None,
-        "challenger": {"version": challenger["version"], "losses": dict(new.losses)},
-    }
-
-
-def _standing(desk: Desk, head: Entry) -> tuple[Any, tuple[str, ...]]:
-    """Return the champion's estimator, and what the verdict has to add.
-
-    One that another release of a library wrote is trained again from its manifest: the challenger has to beat it all
-    the same. None, where what it was trained on is gone.
-    """
-    from include.retraining import reproducing
-
-    try:
-        return desk.registry.load_live(head), ()
-    except IntegrityError as error:
-        if error.check != libraries.CHECK:
-            raise
-    manifest = desk.registry.live_manifest(head)
-    about = f"champion {head.version} was written by {libraries.difference(manifest.get('libraries'))}"
-    try:
-        again = reproducing.train_again(desk.registry, desk.spec, manifest)
-    except (DataError, IntegrityError) as error:
-        if isinstance(error, IntegrityError) and error.check not in reproducing.LACKING:
-            raise
-        way_on = "Or install the former where tasks run until a challenger has won."
-        return None, (f"Nothing was compared: {about}, and cannot be trained again. {error} {way_on}",)
-    return again.estimator, (f"It was held against the same training once more: {about}.",)
-
-
 def promote(desk: Desk) -> dict[str, Any]:
     """Move the champion forward; the section says where to in the promotion log."""
-    verdict, version = desk.section("verdict"), str(desk.section("challenger")["version"])
+    from include.retraining import recalibrating
+    from include.retraining.served import Versions
+
+    verdict = desk.section("verdict")
+    version = str(verdict["challenger"]["version"])
     about = {
         "reason": " ".join(verdict["reasons"]),
         "actor": desk.inputs.content["actor"],
@@ -166,7 +30,11 @@ def promote(desk: Desk) -> dict[str, Any]:
         "nonce": signing.sha256(f"{desk.inputs.key} {version}".encode())[:32],
     }
     entry = desk.registry.promote(version, int(desk.inputs.content["base"]), desk.inputs.as_of, about)
-    return {"promoted": True, "version": version, "entry": entry.number, "numbers": verdict["numbers"]}
+    gains = desk.section("evaluation").get("gains", [])
+    about_run = (desk.spec, desk.validated, desk.section("validation"))
+    correction = recalibrating.propose(Versions(desk.registry), *about_run, entry, gains)
+    found = {"promoted": True, "version": version, "entry": entry.number, "numbers": verdict["numbers"]}
+    return {**found, "recalibration": correction}
 
 
 def report(spec: ModelSpec, run: dict[str, Any] | None, trigger: Trigger, failed: list[str]) -> dict[str, Any]:
@@ -252,17 +120,6 @@ def _sentences(sections: dict[str, Any], failed: list[str], is_dry: bool) -> lis
     verb = "Promoted" if is_promoted else "Dry run, nothing promoted" if is_dry else "Not promoted"
     without = f" Trained without {', '.join(failed)}, which failed." if failed else ""
     return [sentences[0] + without, f"{verb}: {' '.join(sections['verdict']['reasons'])}"]
-
-
-def _age(desk: Desk, effective_from: datetime) -> int:
-    """Return how many intervals have passed since a challenger was last trained."""
-    from include.retraining import scoring
-
-    inputs, since = desk.inputs, scoring.remembered_since(desk.spec, desk.inputs)
-    earlier = records.history(desk.store, desk.spec.name, inputs.interval, since)
-    tried = [keys.parse_stamp(one["report"]["as_of"]) for one in earlier if "challenger" in one]
-    last = max([effective_from, *(moment for moment in tried if moment <= inputs.as_of)])
-    return sum(one.end > last for one in desk.spec.timetable.intervals(inputs.as_of))
 
 
 def _unpinned_prefix(store: Store, spec: ModelSpec, trigger: Trigger) -> str | None:

@@ -1,6 +1,5 @@
 """What a ``ModelSpec`` is made of: its source, windows, policies and candidates. Parses without any heavy library."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -34,10 +33,10 @@ class SqlSource:
 
 @dataclass(frozen=True)
 class Windows:
-    """How many labelled intervals a run uses."""
+    """Which labelled intervals a run uses."""
 
     training_intervals: int = 56
-    """The most intervals to train on."""
+    """So many newest labelled intervals, before those held out, are all trained on."""
     minimum_training_intervals: int = 14
     """Fewer than these and the answer is *insufficient data*."""
     holdout_intervals: int = 7
@@ -46,6 +45,11 @@ class Windows:
     """An interval with fewer rows is not worth a validation: *insufficient data*."""
     minimum_completeness: float = 0.8
     """Share of keys, 0 to 1, whose label is known or void before an interval counts as labelled."""
+    older_every: int = 4
+    """Of older intervals, every so many-th is trained on too, so that a model knows other seasons and ages slowly; 0:
+    none. No multiple of a week's intervals, or all would be of one weekday."""
+    oldest_intervals: int = 365
+    """Nothing older than so many labelled intervals is trained on."""
 
 
 OFF, IMPORTANCE = "off", "importance"
@@ -94,14 +98,22 @@ class ValidationPolicy:
 class DecisionPolicy:
     """When a retrain pays, in a user's terms."""
 
-    maximum_age_intervals: int = 14
-    """Refit at the latest after so many intervals."""
+    price: float = 1.0
+    """What a retrain costs against the usual. The shortest wait grows with its square root: at 4 it is doubled."""
+    minimum_age_intervals: int = 21
+    """While the world moves, a challenger is due after so many intervals, at a price of 1."""
+    maximum_age_intervals: int = 112
+    """While it does not, every lost challenge doubles the wait, up to so many intervals."""
     cooldown_intervals: int = 7
-    """Never refit more often than this, however bad the loss looks."""
-    confidence: float = 0.99
-    """Certainty that the loss has grown before a run refits early."""
+    """No alarm trains a challenger sooner after the last one, and no price makes the wait shorter."""
+    alarms_per_year: float = 0.25
+    """So many alarms of a risen loss may come where nothing has changed: each costs a retrain that is not needed."""
     recent_intervals: int = 7
     """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
+    evidence: float = 1.5
+    """The world moves where corrections have helped by more than so many standard errors."""
+    evidence_intervals: int = 112
+    """Over so many newest intervals at most."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +147,20 @@ class PromotionPolicy:
 
     mode: Literal["auto"] = "auto"
     """``auto`` promotes a winner at once."""
-    confidence: float = 0.9
+    confidence: float = 0.95
     """Certainty that the challenger's loss is lower, from the holdout's intervals."""
+    moving_confidence: float = 0.5
+    """The same while the world moves, where the newer version is likely the better one: 0.5 asks for a lower mean."""
+    runner_up_confidence: float = 0.975
+    """The same for whoever lost the last comparison: it is looked at again and again, so more is asked."""
+    runner_up_every: int = 7
+    """It is looked at each time so many intervals have passed since that comparison; 0: never."""
+    runner_up_intervals: int = 14
+    """Over at least so many intervals."""
     slice_tolerance: float = 0.05
     """A slice may lose at most this share of the champion's loss before it counts as clearly worse."""
+    calibration_tolerance: float = 0.05
+    """By so much may the calibration error of chances grow before a challenger counts as clearly worse calibrated."""
 
 
 @dataclass(frozen=True)
@@ -157,14 +179,14 @@ class Retention:
 
     collect: bool = False
     """Whether the daily maintenance deletes; else it only tells what it would free."""
-    snapshots: Keep = field(default_factory=lambda: Keep(400, 120))
+    snapshots: Keep = field(default_factory=lambda: Keep(400, 150))
     """Snapshots and labels."""
     quarantines: Keep = field(default_factory=lambda: Keep(90))
-    validations: Keep = field(default_factory=lambda: Keep(400, 120))
+    validations: Keep = field(default_factory=lambda: Keep(400, 150))
     """Results and their Data Docs."""
-    predictions: Keep = field(default_factory=lambda: Keep(400, 120))
+    predictions: Keep = field(default_factory=lambda: Keep(400, 150))
     """Predictions, and the corrections that were in force for them."""
-    records: Keep = field(default_factory=lambda: Keep(800, 120))
+    records: Keep = field(default_factory=lambda: Keep(800, 150))
     """Inputs and records of runs."""
     versions: Keep = field(default_factory=lambda: Keep(400, 10))
     candidates: Keep = field(default_factory=lambda: Keep(7))
@@ -200,98 +222,3 @@ def is_import_path(name: str) -> bool:
 def families(task: str) -> tuple[str, ...]:
     """Return the model families of a task, simplest first."""
     return CANDIDATES.get(task, CANDIDATES[BINARY])
-
-
-def candidate_mistakes(candidates: Sequence[Candidate], task: str) -> Iterator[str]:
-    """Yield what is wrong with the candidates of a spec by their form: nothing is imported here."""
-    names, known = [candidate.name for candidate in candidates], (*families(task), BASELINE)
-    unknown = [name for name in names if name not in known and not is_import_path(name)]
-    if not names or unknown or len(set(names)) < len(names):
-        yield (
-            f"candidates: found {names}, expected distinct names among {list(known)} or import paths like "
-            "'sklearn.ensemble:RandomForestClassifier'."
-        )
-    for one in candidates:
-        for name, value in (("seconds", one.seconds), ("megabytes", one.megabytes)):
-            if value is not None and not value > 0:
-                yield f"candidates: {one.name} has {name}={value}, expected more than 0, or None for no budget."
-
-
-def training_mistakes(policy: TrainingPolicy) -> Iterator[str]:
-    """Yield what is wrong with a training policy, each as a sentence."""
-    if policy.selection not in (OFF, IMPORTANCE):
-        yield f"training.selection: found {policy.selection!r}, expected {OFF!r} or {IMPORTANCE!r}."
-    if policy.gap_intervals is not None and policy.gap_intervals < 0:
-        yield f"training.gap_intervals: found {policy.gap_intervals}, expected 0 or more, or None."
-
-
-def allowed_mistakes(allowed: Sequence[str]) -> Iterator[str]:
-    """Yield which entries of ``allowed`` are no class or function by their form."""
-    for text in allowed:
-        if not is_import_path(text):
-            yield f"allowed: found {text!r}, expected one class or function like 'sklearn.svm._classes:SVC'."
-
-
-def certainty_mistakes(windows: Windows, decision: DecisionPolicy, promotion: PromotionPolicy) -> Iterator[str]:
-    """Yield where intervals are too few to have a spread, or a confidence is none."""
-    if windows.holdout_intervals == 1 or windows.minimum_training_intervals == 1:
-        yield "windows: holdout_intervals and minimum_training_intervals must be at least 2: one has no spread."
-    if decision.recent_intervals == 1:
-        yield "DecisionPolicy.recent_intervals: found 1, expected at least 2: one interval has no spread."
-    for name, policy in (("decision", decision), ("promotion", promotion)):
-        if not 0.5 < policy.confidence < 1:
-            yield f"{name}.confidence: found {policy.confidence}, expected a certainty above 0.5 and below 1."
-
-
-def recalibration_mistakes(policy: RecalibrationPolicy) -> Iterator[str]:
-    """Yield what is wrong with a recalibration policy, each as a sentence."""
-    for name, least in (("intervals", 0), ("minimum_intervals", 1), ("minimum_proof", 2), ("proof_intervals", 2)):
-        if getattr(policy, name) < least:
-            yield f"recalibration.{name}: found {getattr(policy, name)}, expected at least {least}."
-    if not 0 < policy.weight_intervals < float("inf"):
-        yield f"recalibration.weight_intervals: found {policy.weight_intervals}, expected more than 0."
-    if policy.minimum_proof > policy.proof_intervals:
-        yield "recalibration.minimum_proof: larger than proof_intervals, expected at most that."
-
-
-def drift_mistakes(policy: DriftPolicy) -> Iterator[str]:
-    """Yield what is wrong with a drift policy, as a sentence."""
-    if not 0 < policy.alarms_per_year < float("inf"):
-        yield f"drift.alarms_per_year: found {policy.alarms_per_year}, expected a number above 0."
-
-
-def validation_mistakes(policy: ValidationPolicy) -> Iterator[str]:
-    """Yield what is wrong with a validation policy, each as a sentence."""
-    known = ("critical", "warning", "info", OFF)
-    for name in ("inside", "unique", "fresh", "volume", "repeated", "leakage"):
-        if getattr(policy, name) not in known:
-            yield f"validation.{name}: found {getattr(policy, name)!r}, expected one of {list(known)}."
-    if policy.fresh_percent not in (25, 50, 75):
-        yield f"validation.fresh_percent: found {policy.fresh_percent}, expected 25, 50 or 75."
-    if not 0 <= policy.quarantine_ratio < 1:
-        yield f"validation.quarantine_ratio: found {policy.quarantine_ratio}, expected a share from 0 to below 1."
-    if policy.rows_at_once < 1:
-        yield f"validation.rows_at_once: found {policy.rows_at_once}, expected a number of rows, at least 1."
-    if not 0 < policy.volume_tolerance <= 1:
-        yield f"validation.volume_tolerance: found {policy.volume_tolerance}, expected a share above 0, at most 1."
-
-
-def gap_mistakes(windows: Windows, gap_intervals: int) -> Iterator[str]:
-    """Yield whether the shortest training window has no fold: a past, the gap, and an interval to be judged on."""
-    if windows.minimum_training_intervals < gap_intervals + 2:
-        yield (
-            f"windows.minimum_training_intervals: found {windows.minimum_training_intervals}, expected at least "
-            f"{gap_intervals + 2}: folds leave {gap_intervals} out, whose labels would not be known yet."
-        )
-
-
-def retention_mistakes(retention: Retention, lookback_intervals: int) -> Iterator[str]:
-    """Yield what a retention would delete too early, each as a sentence."""
-    for name, keep in vars(retention).items():
-        if isinstance(keep, Keep) and (keep.days < 1 or keep.newest < 0):
-            yield f"retention.{name}: found {keep}, expected at least 1 day and no negative count."
-    if retention.live_versions < 1:
-        yield f"retention.live_versions: found {retention.live_versions}, expected at least the champion."
-    for name in ("snapshots", "validations", "records"):
-        if getattr(retention, name).newest < lookback_intervals:
-            yield f"retention.{name}.newest: expected at least {lookback_intervals}, so far may a run look back."

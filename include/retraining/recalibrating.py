@@ -1,6 +1,6 @@
 """Corrects the champion by its newest labels: fits a correction for the next interval, in force only if proven."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ def propose(
     inputs: Inputs,
     validation: dict[str, Any],
     champion: Entry,
-    lines: Mapping[str, dict[str, Any]],
+    gains: Sequence[float],
 ) -> dict[str, Any]:
     """Return the correction of the champion for the next interval, and whether it is in force; write it if so.
 
@@ -44,8 +44,8 @@ def propose(
         Of the run.
     champion : Entry
         By which the version is live.
-    lines : mapping
-        By span, what evaluations told of it so far: the losses with and without a correction are the proof.
+    gains : sequence of float
+        What corrections brought on intervals they were not fitted on, oldest first: the proof.
     """
     intervals = _unseen(versions.registry, spec, inputs, validation, champion)
     estimator = versions.load(champion) if intervals else None
@@ -57,8 +57,7 @@ def propose(
         said, classes = predicting.predict(estimator, rows[one], spec, champion.version)
         judged.append(Judged(labelling.labels_of(rows[one], spec), said))
     numbers = correcting.fit(judged, spec.task, classes, spec.recalibration)
-    told = [lines[span] for span in sorted(lines) if "corrected_loss" in lines[span]]
-    proof = correcting.proof([one["raw_loss"] - one["corrected_loss"] for one in told], spec.recalibration)
+    proof = correcting.proof(gains, spec.recalibration)
     proof["in_force"] = proof["in_force"] and bool(numbers)
     span = keys.span(spec.timetable.following(inputs.as_of))
     if proof["in_force"]:
@@ -70,8 +69,14 @@ def propose(
 
 def proposed(earlier: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the corrections that earlier runs fitted, by version and span, in force or not."""
-    found = (one.get("evaluation", {}).get("recalibration") or {} for one in earlier)
+    found = (one.get(part, {}).get("recalibration") or {} for one in earlier for part in ("evaluation", "promotion"))
     return {(one["version"], one["span"]): one["numbers"] for one in found if one.get("numbers")}
+
+
+def gains(lines: Mapping[str, dict[str, Any]]) -> list[float]:
+    """Return what corrections brought, by interval, oldest first, of the lines that tell it."""
+    told = [lines[span] for span in sorted(lines) if "corrected_loss" in lines[span]]
+    return [one["raw_loss"] - one["corrected_loss"] for one in told]
 
 
 def in_force(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.retraining import evaluation, judging, keys, labelling, recalibration, snapshots, training
+from include.retraining import evaluation, judging, keys, labelling, measuring, recalibration, snapshots, training
 from include.retraining.promotion import Scored
 from include.retraining.records import Inputs
 from include.retraining.snapshots import Frozen
@@ -62,17 +62,21 @@ def score_contender(
     """
     losses: dict[str, float] = {}
     slices: dict[str, dict[str, float]] = {}
+    calibration: dict[str, float] = {}
     for interval in sorted(rows):
         frame, span = rows[interval], keys.span(interval)
         labels, (guess, classes) = labelling.labels_of(frame, spec), training.predictions(estimator, frame, spec)
         if numbers := (corrected or {}).get(interval):
             guess = recalibration.apply(numbers, guess, classes, spec.task)
         measured = evaluation.measure(spec.task, classes)
-        losses[span] = judging.loss(measured(labels, guess))
+        told = measuring.measure(spec.task, labels, guess, classes)
+        losses[span] = judging.loss(told)
+        if "calibration_error" in told:
+            calibration[span] = told["calibration_error"]
         for column in spec.slices:
             for value, loss in evaluation.score_slices(frame, column, labels, guess, measured).items():
                 slices.setdefault(f"{column}={value}", {})[span] = loss
-    return Scored(losses, slices)
+    return Scored(losses, slices, calibration)
 
 
 def floor_losses(rows: dict[Interval, pd.DataFrame], spec: ModelSpec, floor: training.Floor) -> dict[str, float]:

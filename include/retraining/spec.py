@@ -28,16 +28,20 @@ from include.retraining.policies import (
     TrainingPolicy,
     ValidationPolicy,
     Windows,
+    families,
+)
+from include.retraining.policy_mistakes import (
     allowed_mistakes,
     candidate_mistakes,
     certainty_mistakes,
+    decision_mistakes,
     drift_mistakes,
-    families,
     gap_mistakes,
     recalibration_mistakes,
     retention_mistakes,
     training_mistakes,
     validation_mistakes,
+    window_mistakes,
 )
 from include.retraining.windows import Schedule, label_gap
 
@@ -163,7 +167,8 @@ class ModelSpec:
     def lookback_intervals(self) -> int:
         """How many intervals before its own a run may look at: the longest window or wait, and some slack."""
         window = self.windows.training_intervals + self.windows.holdout_intervals
-        return max(window, 2 * self.decision.maximum_age_intervals) + SLACK
+        told = max(self.decision.maximum_age_intervals, self.decision.evidence_intervals)
+        return max(window, told) + SLACK
 
     @property
     def allowed_pairs(self) -> frozenset[tuple[str, str]]:
@@ -182,7 +187,8 @@ def _mistakes(spec: ModelSpec) -> Iterator[str]:
     yield from _tuple_mistakes(spec)
     yield from _column_mistakes(spec)
     yield from list(_time_mistakes(spec)) or gap_mistakes(spec.windows, spec.gap_intervals)
-    yield from _number_mistakes(spec)
+    yield from window_mistakes(spec.windows)
+    yield from decision_mistakes(spec.decision)
     yield from certainty_mistakes(spec.windows, spec.decision, spec.promotion)
     yield from _file_mistakes(spec)
     yield from retention_mistakes(spec.retention, spec.lookback_intervals)
@@ -261,25 +267,6 @@ def _time_mistakes(spec: ModelSpec) -> Iterator[str]:
         yield f"end: {spec.end.isoformat()} is not after start {spec.start.isoformat()}."
     if spec.label_delay < timedelta(0):
         yield f"label_delay: found {spec.label_delay}, expected zero or more."
-
-
-def _number_mistakes(spec: ModelSpec) -> Iterator[str]:
-    for group in (spec.windows, spec.decision):
-        for name, value in asdict(group).items():
-            if isinstance(value, int) and value < 1:
-                yield f"{type(group).__name__}.{name}: found {value}, expected at least 1."
-    ratios = {"windows.minimum_completeness": spec.windows.minimum_completeness}
-    ratios |= {"promotion.slice_tolerance": spec.promotion.slice_tolerance}
-    for path, value in ratios.items():
-        if not 0 < value <= 1:
-            yield f"{path}: found {value}, expected a share between 0 and 1."
-    if spec.windows.minimum_training_intervals > spec.windows.training_intervals:
-        yield "windows.minimum_training_intervals: larger than training_intervals, expected at most that."
-
-
-def _ratios(spec: ModelSpec) -> Iterator[tuple[str, float]]:
-    yield "windows.minimum_completeness", spec.windows.minimum_completeness
-    yield "promotion.slice_tolerance", spec.promotion.slice_tolerance
 
 
 def _file_mistakes(spec: ModelSpec) -> Iterator[str]:

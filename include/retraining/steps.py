@@ -12,7 +12,7 @@ from include.retraining import specs
 from include.retraining.errors import IntegrityError, RetrainingError, ValidationBlocked
 
 if TYPE_CHECKING:
-    from include.retraining.outcome import Desk
+    from include.retraining.desk import Desk
 
 log = logging.getLogger(__name__)
 Run = dict[str, Any]
@@ -75,13 +75,15 @@ def evaluate_champion(run: Run) -> dict[str, Any]:
 
 
 def decide(run: Run) -> list[str]:
-    """Decide: keep, retrain or insufficient data, with reasons and the numbers compared. Drift informs only."""
+    """Decide: keep, retrain, runner-up or insufficient data, with every question asked. Drift informs only."""
     desk = _desk(run)
-    from include.retraining import outcome
+    from include.retraining import deciding, decision
 
-    found = outcome.decide(desk)
+    found = deciding.decide(desk)
     desk.write("decision", found)
-    return ["train_candidate"] if found["answer"] == "retrain" else []
+    log.info("%s", decision.describe(found))
+    ways = {decision.RETRAIN: ["train_candidate"], decision.RUNNER_UP: ["compare_with_champion"]}
+    return ways.get(found["answer"], [])
 
 
 def train_candidate(run: Run, candidate: str) -> Run:
@@ -108,11 +110,11 @@ def select_challenger(trained: Iterable[Run]) -> dict[str, Any]:
 
 
 def compare_with_champion(run: Run) -> bool:
-    """Judge challenger and champion on the holdout, which neither was fitted on; go on only with a clear winner."""
+    """Judge challenger, or runner-up, and champion on intervals neither was fitted on; go on only with a winner."""
     desk = _desk(run)
-    from include.retraining import outcome
+    from include.retraining import comparing
 
-    found = outcome.compare(desk)
+    found = comparing.compare(desk)
     desk.write("verdict", found)
     return bool(found["answer"] == "win" and not desk.inputs.form["dry_run"])
 
@@ -230,6 +232,6 @@ def collect(
 
 
 def _desk(run: Run) -> "Desk":
-    from include.retraining.outcome import open_desk
+    from include.retraining.desk import open_desk
 
     return open_desk(run["model"], run["inputs"])

@@ -146,19 +146,28 @@ def check_as_of(as_of: datetime, limit: datetime) -> datetime:
     return as_of.astimezone(UTC).replace(microsecond=0)
 
 
-def window(schedule: Schedule, as_of: datetime, label_delay: timedelta, training: int, holdout: int) -> Window:
+def window(  # noqa: PLR0913 - what a window is made of
+    schedule: Schedule,
+    as_of: datetime,
+    label_delay: timedelta,
+    training: int,
+    holdout: int,
+    older_every: int = 0,
+    oldest: int = 0,
+) -> Window:
     """Return the window of a run: a pure function of as-of and spec.
 
     Parameters
     ----------
     schedule : Schedule
-        The model's schedule.
     as_of : datetime
         The moment whose knowledge the run may use.
     label_delay : timedelta
         How long after an interval's end its labels are known.
     training, holdout : int
-        The most labelled intervals to train on, and how many newest ones to hold out, at least 1.
+        How many newest labelled intervals to train on whole, and how many after them to hold out, at least 1.
+    older_every, oldest : int
+        Every so many-th one before those, counted from the start, is trained on too if among so many newest; 0: none.
 
     Raises
     ------
@@ -173,7 +182,9 @@ def window(schedule: Schedule, as_of: datetime, label_delay: timedelta, training
         )
     labelled = [interval for interval in complete if interval.end + label_delay <= as_of]
     split = max(0, len(labelled) - holdout)
-    trained = labelled[max(0, split - training) : split]
+    whole = max(0, split - training)
+    older = range(max(0, split - oldest), whole if older_every else 0)
+    trained = [labelled[one] for one in older if one % older_every == 0] + labelled[whole:split]
     return Window(as_of, complete[-1], tuple(trained), tuple(labelled[split:]))
 
 

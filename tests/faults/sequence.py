@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 
 from include.retraining import (
     challengers,
+    comparing,
     drift,
     evaluation,
     fitting,
@@ -38,8 +39,8 @@ from include.retraining import (
     unpickling,
     verifying,
 )
+from include.retraining.desk import Desk
 from include.retraining.errors import PromotionConflict, StoreUnsafe
-from include.retraining.outcome import Desk
 from include.retraining.registry import ARTIFACT, CARD, SMOKE, Registry
 from include.retraining.spec import Candidate, Windows
 from include.retraining.store import Store
@@ -145,7 +146,7 @@ def select(desk: Desk, trained: list[str]) -> Any:
 
 
 def compare(desk: Desk) -> Any:
-    found = outcome.compare(desk)
+    found = comparing.compare(desk)
     desk.write("verdict", found)
     return found["answer"]
 

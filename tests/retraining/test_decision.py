@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.retraining import signing
-from include.retraining.decision import INSUFFICIENT, KEEP, RETRAIN, State, decide
+from include.retraining.decision import INSUFFICIENT, KEEP, RETRAIN, RUNNER_UP, RunnerUp, State, decide, describe
 from include.retraining.spec import DecisionPolicy
 
 POLICY = DecisionPolicy()
 CALM, WORSE = [0.50, 0.51, 0.49, 0.50, 0.52, 0.48, 0.50], [0.60, 0.61, 0.59, 0.60, 0.62, 0.58, 0.60]
+HELPING, USELESS = [0.01, 0.03] * 10, [0.01, -0.03] * 10
 STATE = State(
     rows=900,
     minimum_rows=100,
@@ -25,8 +26,10 @@ STATE = State(
     recent_losses=CALM,
     reference_losses=CALM,
 )
+BETTER = RunnerUp("20130115-def", [0.40] * 7 + [0.42] * 7, [0.50] * 14)
+NO_BETTER = RunnerUp("20130115-def", [0.50, 0.60] * 7, [0.50] * 14)
 CASES = {
-    "all is well": ({}, KEEP, "3 of 14 intervals have passed .* 0.500 against 0.500 .*: not clearly worse"),
+    "all is well": ({}, KEEP, "3 of 21 intervals have passed .* 0.500 against 0.500 .*: not clearly worse"),
     "too few rows": ({"rows": 99}, INSUFFICIENT, "has 99 rows; at least 100 are needed"),
     "an empty interval": ({"rows": 0}, INSUFFICIENT, "has 0 rows"),
     "just enough rows": ({"rows": 100}, KEEP, "not clearly worse"),
@@ -43,9 +46,19 @@ CASES = {
     "of another release": ({"unloadable": "numpy 1, here is 2"}, RETRAIN, "loaded any more: .* by numpy 1, here is 2"),
     "of another release, no holdout": ({"unloadable": "x", "holdout_intervals": 6}, INSUFFICIENT, "only 6 .* fairly"),
     "forced with too few rows": ({"forced": True, "rows": 5}, INSUFFICIENT, "has 5 rows"),
-    "one interval young": ({"age_intervals": 13}, KEEP, "13 of 14 intervals"),
-    "of age": ({"age_intervals": 14}, RETRAIN, "trained 14 intervals ago; one is due every 14"),
-    "of age, no holdout": ({"age_intervals": 20, "holdout_intervals": 0}, INSUFFICIENT, "only 0 labelled"),
+    "one interval young": ({"age_intervals": 20}, KEEP, "20 of 21 intervals"),
+    "of age": ({"age_intervals": 21}, RETRAIN, "trained 21 intervals ago; one is due after 21, since no correction"),
+    "of age, no holdout": ({"age_intervals": 21, "holdout_intervals": 0}, INSUFFICIENT, "only 0 labelled"),
+    "lost before, standing still": (
+        {"age_intervals": 30, "wait_intervals": 42, "gains": USELESS},
+        KEEP,
+        "30 of 42 intervals",
+    ),
+    "lost before, moving": (
+        {"age_intervals": 21, "wait_intervals": 42, "gains": HELPING},
+        RETRAIN,
+        "due after 21, since corrections by the newest labels clearly help, so the world moves .8.7 standard errors",
+    ),
     "worse, too soon": ({"recent_losses": WORSE, "age_intervals": 6}, KEEP, "clearly worse, but too soon, 7 must pass"),
     "worse": ({"recent_losses": WORSE, "age_intervals": 7}, RETRAIN, "rose from 0.500 to 0.600 over the last 7"),
     "worse, no holdout": (
@@ -57,6 +70,13 @@ CASES = {
     "no reference": ({"recent_losses": WORSE, "reference_losses": [], "age_intervals": 9}, KEEP, "too few to call it"),
     "better": ({"reference_losses": WORSE, "age_intervals": 9}, KEEP, "not clearly worse"),
     "one bad day": ({"recent_losses": [*CALM[:6], 1.4], "age_intervals": 9}, KEEP, "not clearly worse"),
+    "a better runner-up": (
+        {"runner_up": BETTER},
+        RUNNER_UP,
+        "Runner-up 20130115-def over 14 .* lower by 0.090, at least",
+    ),
+    "a runner-up no better": ({"runner_up": NO_BETTER}, KEEP, "not clearly worse"),
+    "due beside a better runner-up": ({"runner_up": BETTER, "age_intervals": 21}, RETRAIN, "one is due after 21"),
 }
 
 
@@ -73,7 +93,7 @@ def test_every_decision_has_two_sentences_and_numbers_that_json_can_tell(changes
     found = decide(replace(STATE, **changes), POLICY)
     assert all(sentence.endswith(".") for sentence in found.sentences)
     assert signing.canonical(asdict(found))
-    assert {"age_intervals", "maximum_age_intervals", "evaluated_intervals"} <= set(found.numbers)
+    assert {"age_intervals", "due_intervals", "is_moving", "evaluated_intervals"} <= set(found.numbers)
 
 
 def test_what_happens_next_is_said():
@@ -90,6 +110,44 @@ def test_a_policy_of_more_than_seven_intervals_needs_as_many():
     assert decide(replace(STATE, recent_losses=WORSE + WORSE[:3], age_intervals=9), policy).answer == RETRAIN
 
 
+def test_the_way_to_the_answer_is_told_question_by_question():
+    found = decide(replace(STATE, recent_losses=WORSE, age_intervals=8), POLICY)
+    assert [step["answer"] for step in found.path] == ["go on"] * 7 + [RETRAIN]
+    assert found.path[-1]["question"] == "Has the champion's loss clearly risen since it went live?"
+    assert found.path[-1]["found"].startswith("yes: 0.600 against 0.500 at first, with 99.5% confidence")
+    assert re.fullmatch(r"A mean loss of at most 0\.5\d\d over them\.", found.would_change[0])
+
+
+def test_what_would_have_changed_it_is_told_with_limits():
+    state = replace(STATE, wait_intervals=42, gains=USELESS, age_intervals=30, runner_up=NO_BETTER)
+    due, risen, runner_up = decide(state, POLICY).would_change
+    assert due.startswith("12 more interval(s): then a challenger is due. Or corrections that help by more than 1.5")
+    assert re.fullmatch(r"A mean loss above 0\.5\d\d over as many intervals\.", risen)
+    assert re.fullmatch(r"A runner-up better by 0\.\d+ more\.", runner_up)
+
+
+@pytest.mark.parametrize("changes", [case[0] for case in CASES.values()], ids=CASES)
+def test_the_limit_that_is_told_is_the_limit(changes):
+    """A loss just beyond what is told changes the answer, one just inside does not."""
+    state = replace(STATE, **changes)
+    for told in decide(state, POLICY).would_change:
+        if found := re.match(r"A mean loss above (\d\.\d+)", told):
+            lift = float(found[1]) - sum(state.recent_losses) / len(state.recent_losses)
+            for more, answers in ((0.002, {RETRAIN, INSUFFICIENT, KEEP}), (-0.002, {KEEP, RUNNER_UP})):
+                lifted = replace(
+                    state, age_intervals=8, recent_losses=[one + lift + more for one in state.recent_losses]
+                )
+                assert decide(lifted, POLICY).answer in answers
+                assert (decide(lifted, POLICY).answer == RETRAIN) == (more > 0)
+
+
+def test_a_decision_reads_as_a_log():
+    told = describe(asdict(decide(STATE, POLICY))).splitlines()
+    assert told[0].startswith("keep: 3 of 21 intervals have passed")
+    assert told[1] == "  Does the interval have enough rows? 900 rows, 100 are needed -> go on"
+    assert told[-2].startswith("  Would change it: 18 more interval(s)")
+
+
 LOSSES = st.lists(st.floats(0.01, 3), max_size=12)
 STATES = st.builds(
     State,
@@ -104,6 +162,9 @@ STATES = st.builds(
     is_overtaken=st.booleans(),
     unloadable=st.sampled_from([None, "numpy 1, here is 2"]),
     age_intervals=st.none() | st.integers(0, 40),
+    wait_intervals=st.none() | st.integers(21, 112),
+    gains=st.lists(st.floats(-1, 1), max_size=40),
+    runner_up=st.sampled_from([None, BETTER, NO_BETTER]),
     recent_losses=LOSSES,
     reference_losses=LOSSES,
     forced=st.booleans(),
@@ -122,6 +183,14 @@ def test_an_improvement_never_counts_against_the_champion(state, gain):
     improved = replace(state, recent_losses=[loss - gain for loss in state.recent_losses])
     if decide(state, POLICY).answer == KEEP:
         assert decide(improved, POLICY).answer == KEEP
+
+
+@given(STATES)
+def test_a_runner_up_goes_live_only_where_nothing_is_trained_and_somebody_is_live(state):
+    if decide(state, POLICY).answer == RUNNER_UP:
+        assert state.champion
+        assert not state.forced
+        assert decide(replace(state, runner_up=None), POLICY).answer == KEEP
 
 
 @given(STATES)
@@ -150,6 +219,6 @@ def test_the_same_state_gives_the_same_decision(state):
 def test_a_squared_error_is_told_without_decimals_that_nobody_reads():
     calm, worse = ([1000 * loss for loss in losses] for losses in (CALM, WORSE))
     state = replace(STATE, task="regression", reference_losses=[2 * one for one in calm], recent_losses=calm)
-    assert "its loss is 500 against 1,000 when it was chosen" in decide(state, POLICY).sentences[0]
+    assert "its loss is 500 against 1,000 when it went live" in decide(state, POLICY).sentences[0]
     state = replace(STATE, task="regression", age_intervals=7, reference_losses=calm, recent_losses=worse)
     assert "rose from 500 to 600 over the last 7" in decide(state, POLICY).sentences[0]

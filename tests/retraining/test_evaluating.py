@@ -1,5 +1,7 @@
 """Evaluating: what was live is judged on what it served, and what is not labelled yet is held against its baseline."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,14 +120,13 @@ def test_a_corrupted_champion_is_never_scored(desk, keyring, files):
         evaluating.evaluate(desk, SPEC, inputs, toy.PASSED)
 
 
-def test_the_reference_is_what_the_champion_did_on_the_holdout_it_was_chosen_on(desk, keyring, files):
-    verdict = {"challenger": {"version": FIRST, "losses": {"a": 0.5, "b": 0.6}}}
-    run = keys.run("parcels", toy.day(5), "chosen")
-    records.write_section(desk.store, run, "verdict", verdict)
-    desk.register(FIRST, files[FIRST], {"libraries": libraries.versions()})
-    desk.promote(FIRST, 0, toy.day(6).start, {**promotion(), "run": run})
-    inputs = toy.pin(desk.store, keyring, SPEC, FRAMES, base=1)
-    assert evaluating.evaluate(desk, SPEC, inputs, toy.PASSED)["reference_losses"] == [0.5, 0.6]
+def test_the_reference_is_what_the_champion_did_on_its_first_intervals(desk, keyring, files):
+    spec = replace(SPEC, decision=replace(SPEC.decision, recent_intervals=2))
+    base = serve(desk, files, (FIRST, 6))
+    found = evaluating.evaluate(desk, spec, toy.pin(desk.store, keyring, spec, FRAMES, base=base), toy.PASSED)
+    losses = [line["log_loss"] for line in found["intervals"]]
+    assert (found["reference_losses"], found["recent_losses"]) == (losses[:2], losses[-2:])
+    assert (found["served_intervals"], found["gains"], found["runner_up"]) == (5, [], {})
 
 
 def test_a_run_behind_a_later_champion_scores_who_was_live_then(desk, keyring, files):

@@ -67,7 +67,7 @@ def test_t_bounds_worked_by_hand():
     assert 2.0 - found.low == pytest.approx(found.high - 2.0)
 
 
-@pytest.mark.parametrize(("count", "method"), [(6, "Student t"), (7, "moving-block bootstrap over 7 intervals")])
+@pytest.mark.parametrize(("count", "method"), [(6, "Student t"), (7, "circular-block bootstrap over 7 intervals")])
 def test_blocks_are_resampled_from_seven_intervals_on(count, method):
     assert evaluation.bounds(list(range(count))).method.startswith(method)
 
@@ -111,6 +111,14 @@ def test_the_bootstrap_keeps_neighbours_together():
     series = np.repeat([0.0, 1.0, 0.0, 1.0], 16)
     alone = series.std() / len(series) ** 0.5
     assert evaluation.block_means(series, np.random.default_rng(0)).std() > 1.5 * alone
+
+
+def test_every_interval_counts_the_same():
+    """As blocks of a straight series the first and the last would be drawn half as often."""
+    for place in (0, 3, 6):
+        series = np.zeros(7)
+        series[place] = 7.0
+        assert evaluation.block_means(series, np.random.default_rng(0)).mean() == pytest.approx(1.0, abs=0.06)
 
 
 def test_the_bootstrap_covers_a_mean_about_as_often_as_it_says():

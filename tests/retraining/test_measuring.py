@@ -187,4 +187,4 @@ class TestSummary:
 
     def test_from_seven_intervals_on_intervals_are_resampled(self):
         lines = [measuring.measure("binary", array(0, 1), array(0.1, 0.5 + number / 20)) for number in range(8)]
-        assert measuring.summarise(lines)["calibration_error"]["method"] == "moving-block bootstrap over 8 intervals"
+        assert measuring.summarise(lines)["calibration_error"]["method"] == "circular-block bootstrap over 8 intervals"

@@ -5,9 +5,9 @@ from importlib import metadata
 
 import pytest
 
-from include.retraining import challengers, evaluating, keys, libraries, outcome, scoring
+from include.retraining import challengers, comparing, deciding, evaluating, keys, libraries, outcome, scoring
+from include.retraining.desk import Desk
 from include.retraining.errors import IntegrityError
-from include.retraining.outcome import Desk
 from include.retraining.registry import Registry
 from tests.retraining import desks, toy
 
@@ -91,7 +91,7 @@ def chosen(store, keyring, task: str, days, base: int = 0) -> Desk:
 def test_a_first_version_is_judged_and_promoted_and_a_better_one_follows(store, keyring, task):
     for base, days in enumerate((DAYS, TURNED)):
         desk = chosen(store, keyring, task, days, base)
-        verdict = outcome.compare(desk)
+        verdict = comparing.compare(desk)
         assert verdict["answer"] == "win", verdict["reasons"]
         assert re.search(WORDS[task][base], verdict["reasons"][0])
         desk.write("verdict", verdict)
@@ -100,9 +100,9 @@ def test_a_first_version_is_judged_and_promoted_and_a_better_one_follows(store, 
 
 def test_a_run_that_an_earlier_release_began_is_compared_by_its_base_rate(store, keyring):
     desk = chosen(store, keyring, "binary", DAYS)
-    whole = outcome.compare(desk)
+    whole = comparing.compare(desk)
     desk.write("challenger", {name: held for name, held in desk.section("challenger").items() if name != "floor"})
-    assert outcome.compare(desk) == whole
+    assert comparing.compare(desk) == whole
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def trained(desk: Desk) -> Desk:
 def champion(registry: Registry) -> str:
     """Let a first run promote what it trained."""
     desk = trained(pinned(registry, FRAMES[:8], run="first"))
-    desk.write("verdict", outcome.compare(desk))
+    desk.write("verdict", comparing.compare(desk))
     return str(outcome.promote(desk)["version"])
 
 
@@ -141,7 +141,7 @@ def test_a_run_whose_as_of_is_before_the_champion_took_effect_does_not_turn_the_
     registry.promote("20240201-00000000000b", 1, toy.day(9).end, desks.promotion("second"))
     registry.roll_back(version, 2, toy.day(10).end + days * toy.DAY, desks.promotion("third"))
     late = pinned(registry, FRAMES, base=3, run="late", force_retrain=True)
-    assert outcome.decide(late)["answer"] == answer
+    assert deciding.decide(late)["answer"] == answer
 
 
 @pytest.fixture
@@ -177,12 +177,12 @@ class TestAfterAnUpgradeThatTheChampionCannotBeLoadedWith:
         assert found["drift"]["sentence"], "drift needs the baseline alone"
 
     def test_the_need_is_reason_enough_to_retrain(self, desk):
-        found = outcome.decide(desk)
+        found = deciding.decide(desk)
         assert found["answer"] == "retrain"
         assert re.search(r"cannot be loaded any more: .* scikit-learn .*, here is 99\.9\.9", found["reasons"][0])
 
     def test_the_challenger_is_held_against_the_same_training_once_more(self, desk, registry):
-        found = outcome.compare(trained(desk))
+        found = comparing.compare(trained(desk))
         assert "It was held against the same training once more: champion" in found["reasons"][-1]
         assert found["champion"]["losses"] == pytest.approx(self.as_served(desk, registry))
         assert {"gain", "gain_over_floor"} <= set(found["numbers"])
@@ -202,7 +202,7 @@ class TestAfterAnUpgradeThatTheChampionCannotBeLoadedWith:
         trained(desk)
         for found in list(registry.store.list(keys.labels("parcels", toy.day(0)))):
             registry.store.delete(found.key)
-        found = outcome.compare(desk)
+        found = comparing.compare(desk)
         assert (found["answer"], found["champion"], found["challenger"]) == ("insufficient data", None, None)
         assert re.search(
             r"Nothing was compared: .* are not stored any more .*Restore .*Or install the former", found["reasons"][0]
@@ -213,4 +213,4 @@ class TestAfterAnUpgradeThatTheChampionCannotBeLoadedWith:
         key = next(found.key for found in registry.store.list("parcels/labels/") if found.key.endswith(".parquet"))
         registry.store.put(key, desks.flip(registry.store.get(key)))
         with pytest.raises(IntegrityError, match="the sha256 is"):
-            outcome.compare(desk)
+            comparing.compare(desk)

@@ -36,17 +36,17 @@ def test_a_clear_winner_wins_and_the_reason_has_its_numbers():
     found = compare(CHAMPION, Scored(around(0.45)), FLOOR, POLICY, SEVEN)
     assert found.answer == WIN
     assert found.reasons == (
-        "Clearly better on 7 unseen intervals: log loss lower by 0.0500, at least 0.0500 at 90% confidence.",
+        "Clearly better on 7 unseen intervals: log loss lower by 0.0500, at least 0.0500 at 95.0% confidence.",
     )
     assert found.numbers["gain"]["mean"] == pytest.approx(0.05)
-    assert found.numbers["gain"]["method"] == "moving-block bootstrap over 7 intervals"
+    assert found.numbers["gain"]["method"] == "circular-block bootstrap over 7 intervals"
 
 
 def test_the_bound_is_one_sided_worked_by_hand():
-    """Gains 0.1, 0.2, 0.3: mean 0.2, standard error 0.1 / sqrt(3), t(0.90, 2) = 1.885618."""
+    """Gains 0.1, 0.2, 0.3: mean 0.2, standard error 0.1 / sqrt(3), t(0.95, 2) = 2.919986."""
     champion, challenger, floor = losses(0.6, 0.7, 0.8), losses(0.5, 0.5, 0.5), losses(0.9, 0.9, 0.9)
     gain = compare(Scored(champion), Scored(challenger), floor, POLICY, 3).numbers["gain"]
-    assert gain["low"] == pytest.approx(0.2 - 1.885618 * 0.1 / 3**0.5, rel=1e-6)
+    assert gain["low"] == pytest.approx(0.2 - 2.919986 * 0.1 / 3**0.5, rel=1e-6)
 
 
 def test_the_same_losses_lose():
@@ -113,6 +113,33 @@ def test_contenders_on_other_intervals_are_not_compared(missing):
         compare(champion, Scored(around(0.4)), floor, POLICY, SEVEN)
 
 
+def test_while_the_world_moves_a_lower_mean_is_enough():
+    mixed = dict(around(0.495)) | {"day 00": 0.52}
+    found = compare(CHAMPION, Scored(mixed), FLOOR, POLICY, SEVEN, confidence=POLICY.moving_confidence)
+    assert (found.answer, verdict(mixed)) == (WIN, LOSE)
+    assert found.reasons[0].startswith("Better, which is enough while the world moves, on 7 unseen intervals")
+    assert found.numbers["confidence"] == 0.5
+
+
+def test_even_then_a_slice_vetoes_only_if_it_is_clearly_worse():
+    champion = Scored(around(0.5), {"origin=JFK": around(0.5)})
+    for slice_losses, answer in ((dict(around(0.5)) | {"day 03": 1.4}, WIN), (around(0.7), LOSE)):
+        challenger = Scored(around(0.4), {"origin=JFK": slice_losses})
+        assert compare(champion, challenger, FLOOR, POLICY, SEVEN, confidence=0.5).answer == answer
+
+
+@pytest.mark.parametrize(("error", "answer"), [(0.06, WIN), (0.14, LOSE)], ids=["within tolerance", "clearly worse"])
+def test_a_calibration_that_becomes_clearly_worse_vetoes(error, answer):
+    champion = Scored(around(0.5), calibration=around(0.04))
+    found = compare(champion, Scored(around(0.4), calibration=around(error)), FLOOR, POLICY, SEVEN)
+    assert found.answer == answer
+    assert answer == WIN or "clearly worse calibrated, by at least 0.1" in found.reasons[0]
+
+
+def test_numbers_have_no_calibration_of_chances_and_no_veto_by_it():
+    assert compare(CHAMPION, Scored(around(0.4)), FLOOR, POLICY, SEVEN).numbers["calibration_lost"] == 0.0
+
+
 NUMBERS = st.lists(st.floats(0.05, 2.0), min_size=7, max_size=14)
 PAIRS = st.integers(2, 14).flatmap(
     lambda count: st.tuples(*[st.lists(st.floats(0.05, 2.0), min_size=count, max_size=count)] * 2)
@@ -163,13 +190,13 @@ def test_the_order_in_which_intervals_are_named_does_not_matter(pair):
 
 
 def test_noise_is_promoted_about_as_rarely_as_the_policy_says():
-    """Both contenders are equally good; at 90 % confidence about one in ten is called better by luck."""
+    """Both contenders are equally good; at 95 % confidence about one in twenty is called better by luck."""
     random = np.random.default_rng(3)
     wins = 0
     for _ in range(200):
         first, second = (losses(*(0.5 + random.normal(0, 0.02, 14))) for _ in range(2))
         wins += verdict(first, Scored(second), losses(*[0.9] * 14)) == WIN
-    assert wins / 200 < 0.2
+    assert wins / 200 < 0.12
 
 
 WORDS = {
@@ -177,7 +204,7 @@ WORDS = {
     "a better one": (
         Scored(losses(19.0, 19.5)),
         losses(9.0, 9.5),
-        "Clearly better on 2 unseen intervals: squared error lower by 10, at least 10 at 90% confidence.",
+        "Clearly better on 2 unseen intervals: squared error lower by 10, at least 10 at 95.0% confidence.",
     ),
     "no better than the mean": (None, losses(50.0, 50.0), "It does not beat the training mean: gain 0, bounds from 0."),
 }

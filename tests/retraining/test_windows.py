@@ -231,3 +231,29 @@ def test_the_interval_that_follows_a_moment_starts_at_it_or_after(moment, day):
 def test_an_interval_follows_the_last_one_too():
     schedule = Schedule("0 0 * * *", "UTC", datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC))
     assert schedule.following(datetime(2024, 3, 3, tzinfo=UTC)).start == datetime(2024, 3, 3, tzinfo=UTC)
+
+
+class TestOlderIntervals:
+    """So that a model knows other seasons, every so many-th older interval is trained on too."""
+
+    def days(self, as_of: str, **sizes: int) -> list[int]:
+        found = window(
+            daily(), at(as_of), DAY, **{"training": 8, "holdout": 2, "older_every": 4, "oldest": 40, **sizes}
+        )
+        return [(one.start - at("2013-01-01")).days for one in found.training]
+
+    def test_the_newest_are_whole_and_of_older_ones_every_fourth(self):
+        assert self.days("2013-01-25") == [0, 4, 8, 12, *range(13, 21)]
+
+    def test_a_later_run_chooses_the_same_older_ones(self):
+        assert self.days("2013-01-26") == [0, 4, 8, 12, *range(14, 22)]
+
+    def test_what_is_too_old_is_left_out(self):
+        assert self.days("2013-01-25", oldest=12) == [12, *range(13, 21)]
+
+    def test_none_is_asked_for(self):
+        assert self.days("2013-01-25", older_every=0) == list(range(13, 21))
+
+    def test_every_weekday_is_among_them(self):
+        older = self.days("2013-04-01", oldest=365)[:-8]
+        assert {day % 7 for day in older} == set(range(7))

@@ -15,6 +15,7 @@ LONGEST_RUN_ID = 250
 WORDS = {
     "keep": "Keep the champion",
     "retrain": "Retrain",
+    "runner-up": "Compare the runner-up",
     "insufficient data": "Insufficient data",
     "blocked": "Blocked",
     "failed": "Failed",
