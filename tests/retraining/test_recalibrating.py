@@ -56,13 +56,18 @@ def desk(store, keyring) -> Registry:
     return Registry(store, keyring, "parcels")
 
 
-def serve(desk: Registry, spec, days: list[pd.DataFrame]) -> None:
-    """Promote a version that knows the first days."""
-    rows = pd.concat(days[:TRAINED], ignore_index=True)
+def fitted_files(spec, days: list[pd.DataFrame]) -> dict[str, bytes]:
+    """Return the files of a version that knows these days."""
+    rows = pd.concat(days, ignore_index=True)
     fitted = training.fit(spec.candidates[0], rows, spec)
     recorded = smoke.record(fitted, smoke.rows(rows, spec.numeric, spec.categorical), spec.numeric)
     files = {ARTIFACT: training.dump(fitted), SMOKE: signing.canonical(recorded)}
-    files[BASELINE] = signing.canonical(sketch(days[:TRAINED], spec))
+    return {**files, BASELINE: signing.canonical(sketch(days, spec))}
+
+
+def serve(desk: Registry, spec, days: list[pd.DataFrame]) -> None:
+    """Promote a version that knows the first days."""
+    files = fitted_files(spec, days[:TRAINED])
     window = {"start": toy.day(0).start.isoformat(), "end": toy.day(TRAINED).start.isoformat()}
     desk.register(VERSION, files, {"libraries": libraries.versions(), "training_window": window})
     desk.promote(VERSION, 0, toy.day(TRAINED).start, promotion())
