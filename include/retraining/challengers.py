@@ -1,7 +1,7 @@
 """Trains candidates, chooses one and registers it as the challenger. A rerun finds its candidates trained already."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -66,12 +66,18 @@ def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str,
     return version
 
 
-def select(
-    desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str, Any], trained: Iterable[str]
+def select(  # noqa: PLR0913 - what a challenger is made of
+    desk: Registry,
+    spec: ModelSpec,
+    inputs: Inputs,
+    validation: dict[str, Any],
+    trained: Iterable[str],
+    decision: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Choose among the candidates, register the chosen one and return the run record's section.
 
-    ``version`` is None where no candidate beats the floor: then nothing is registered.
+    ``version`` is None where no candidate beats the floor: then nothing is registered. The decision to train it, if
+    given, is told by its manifest and its card.
     """
     manifests = [_candidate(desk, version) for version in trained]
     by_name = {str(one["candidate"]): one for one in manifests}
@@ -81,7 +87,7 @@ def select(
     if choice["candidate"] is None:
         return {"version": None, **choice}
     chosen = by_name[choice["candidate"]]
-    manifest = _register(desk, spec, inputs, validation, chosen, choice)
+    manifest = _register(desk, spec, inputs, validation, chosen, {"selection": choice, **_why(decision or {})})
     floor: dict[str, Any] = {name: manifest[name] for name in ("floor", "base_rate") if name in manifest}
     return {"version": manifest["version"], **floor, **choice}
 
@@ -92,18 +98,23 @@ def _register(
     inputs: Inputs,
     validation: dict[str, Any],
     chosen: dict[str, Any],
-    choice: dict[str, Any],
+    why: dict[str, Any],
 ) -> dict[str, Any]:
     version = chosen["version"]
     intervals = scoring.usable(inputs, validation, "training")
     about = {name: value for name, value in chosen.items() if name not in {"files", "signature", "version", "model"}}
-    about |= {"selection": choice, "asked_by": inputs.content["actor"], "reason": inputs.form["reason"]}
+    about |= {**why, "asked_by": inputs.content["actor"], "reason": inputs.form["reason"]}
     about |= {"run": inputs.prefix, "spec_sha256": validation["spec_sha256"], "as_of": inputs.content["as_of"]}
     about |= {"suite_sha256": validation["suite_sha256"], "digests": _named_digests(inputs, intervals)}
     card = model_card.render(spec, version, about).encode()
     with contextlib.ExitStack() as opened:  # as files, however large they are
         files = {name: opened.enter_context(_copied(desk, chosen, name)) for name in chosen["files"]}
         return desk.register(version, {**files, CARD: card}, about)
+
+
+def _why(decision: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: decision[name] for name in ("sentences", "path", "would_change") if name in decision}
+    return {"decision": told} if told else {}
 
 
 def _version(spec: ModelSpec, inputs: Inputs, candidate: Candidate, intervals: list[Interval]) -> str:

@@ -18,9 +18,8 @@ def render(spec: ModelSpec, version: str, about: dict[str, Any]) -> str:
     about : dict
         What the manifest will say of the training.
     """
-    return "\n".join(
-        [f"# {spec.name} {version}", "", spec.purpose, "", *_training(spec, about), *_features(about), *_drift(about)]
-    )
+    parts = (_training(spec, about), _decision(about), _features(about), _drift(about))
+    return "\n".join([f"# {spec.name} {version}", "", spec.purpose, "", *(line for part in parts for line in part)])
 
 
 def _training(spec: ModelSpec, about: dict[str, Any]) -> list[str]:
@@ -33,6 +32,25 @@ def _training(spec: ModelSpec, about: dict[str, Any]) -> list[str]:
         f"- **Trained on:** {about['rows']} rows of {len(about['intervals'])} intervals, "
         f"{window['start']} to {window['end']}, end excluded; {judged.floor} {_floor(about)}",
         f"- **{name.capitalize()} over temporal folds:** {_losses(choice['losses'], judged)}; {floor}",
+        "",
+    ]
+
+
+def _decision(about: dict[str, Any]) -> list[str]:
+    """Return why it was trained, question by question; manifests of earlier releases do not say."""
+    found = about.get("decision")
+    if not found:
+        return []
+    return [
+        "## Why it was trained",
+        "",
+        found["sentences"][0],
+        "",
+        "| question | found | answer |",
+        "|---|---|---|",
+        *(f"| {one['question']} | {one['found']} | {one['answer']} |" for one in found["path"]),
+        "",
+        *(f"Would have changed it: {one}" for one in found["would_change"]),
         "",
     ]
 

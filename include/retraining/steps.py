@@ -104,7 +104,8 @@ def select_challenger(trained: Iterable[Run]) -> dict[str, Any]:
     desk, ids = _desk(done[0]), [one["version"] for one in done]
     from include.retraining import challengers
 
-    found = challengers.select(desk.registry, desk.spec, desk.validated, desk.section("validation"), ids)
+    about = (desk.section("validation"), ids, desk.section("decision"))
+    found = challengers.select(desk.registry, desk.spec, desk.validated, *about)
     desk.write("challenger", found)
     return {"version": found["version"], "reason": found["reason"]}
 

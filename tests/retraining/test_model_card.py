@@ -94,3 +94,13 @@ def test_the_card_of_classes_names_their_shares():
     card = model_card.render(toy.spec(task="multiclass"), "v", about)
     assert "end excluded; class shares early 24.0%, on\\u202etime 76.0%" in card
     assert "- **Log loss over temporal folds:** logistic_regression 0.5000; class shares alone 0.6900" in card
+
+
+def test_it_says_why_it_was_trained_question_by_question():
+    step = {"question": "Is a challenger due?", "found": "21 intervals since the last one", "answer": "retrain"}
+    decision = {"sentences": ["One is due."], "path": [step], "would_change": ["Fewer than 21 intervals."]}
+    card = model_card.render(toy.spec(), "v", {**ABOUT, "decision": decision})
+    assert "## Why it was trained\n\nOne is due.\n" in card
+    assert "| Is a challenger due? | 21 intervals since the last one | retrain |" in card
+    assert "Would have changed it: Fewer than 21 intervals." in card
+    assert "Why it was trained" not in CARD, "a version of an earlier release does not tell it"
