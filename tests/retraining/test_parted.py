@@ -38,6 +38,18 @@ def test_only_the_columns_that_are_asked_for_are_read(written):
     pd.testing.assert_frame_equal(rows.whole(["weight", "note"]), FRAME[["weight", "note"]])
 
 
+@pytest.mark.parametrize(
+    ("columns", "wide", "expected"), [(1, 20, 50), (2, 20, 20), (5, 20, 10), (20, 20, 10), (1, 3, 10)]
+)
+def test_of_a_few_columns_more_rows_fit_than_of_all(written, columns, wide, expected):
+    frame = pd.DataFrame(np.zeros((60, wide))).rename(columns=str)
+    rows, few = written(frame, 10, group=60), list(map(str, range(columns)))
+    assert rows.rows_of(few) == expected
+    parts = list(rows.parts(few, rows.rows_of(few)))
+    pd.testing.assert_frame_equal(pd.concat(parts), frame[few])
+    assert max(map(len, parts)) == expected
+
+
 def test_no_row_still_has_columns_of_their_types(written):
     for frame in (FRAME, FRAME.head(0)):
         rows = written(frame, 40)
