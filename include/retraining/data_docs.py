@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.retraining import phrases
+from include.retraining import gx_door, phrases
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -49,9 +49,9 @@ def page(result: dict[str, Any], found: list[dict[str, Any]]) -> str:
     found : list of dict
         Great Expectations' own results, tidied, in the suite's order.
     """
-    from great_expectations import __version__ as version
     from markupsafe import Markup
 
+    version = gx_door.load().__version__
     judged = [row for row in result["expectations"] if row.get("judged", True)]
     return _own_template().render(
         result=result,
