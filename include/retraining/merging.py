@@ -33,6 +33,8 @@ BY_ROW = {
     "select_column_values.unique.within_record",
 }
 BY_HASH = {"column_values.unique", "compound_columns.unique"}
+FULL: dict[str, Callable[[], Any]] = {f"column_values.nonnull.{COUNT}": int, f"column_values.nonnull.{EXAMPLES}": list}
+"""What is found of a column that misses no value."""
 MOST_EXAMPLES = 200
 """So many unexpected values Great Expectations keeps at most."""
 
@@ -80,6 +82,10 @@ def _told(metric: Any, rows: Parted) -> Any:
     """Return what the file says without a look at its rows, or None."""
     if metric.metric_name == "table.row_count":
         return None if metric.metric_domain_kwargs.get("row_condition") else len(rows)
+    if metric.metric_name in FULL:
+        column, condition = (metric.metric_domain_kwargs.get(name) for name in ("column", "row_condition"))
+        is_full = not condition and column in rows.columns and rows.is_full(column)
+        return FULL[metric.metric_name]() if is_full else None
     if metric.metric_name == "table.column_types":
         return [{"name": name, "type": kind} for name, kind in rows.none().dtypes.items()]
     return {"table.columns": rows.columns, "table.column_count": len(rows.columns)}.get(metric.metric_name)

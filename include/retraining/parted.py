@@ -64,6 +64,18 @@ class Parted:
         """Return a frame of all columns without a row."""
         return _frame(self._file.schema_arrow.empty_table())
 
+    def is_full(self, column: str) -> bool:
+        """Return whether the file itself says that a column of texts, moments or whole numbers misses no value."""
+        import pyarrow as pa
+
+        place = self.columns.index(column)
+        if pa.types.is_floating(self._file.schema_arrow.field(place).type):
+            return False  # not a number is a missing value, and not counted there
+        groups = (self._file.metadata.row_group(group) for group in range(self._file.num_row_groups))
+        chunks = [group.column(place) for group in groups]
+        told = [one.statistics for one in chunks if one.path_in_schema == column]
+        return len(told) == len(chunks) and all(one and one.has_null_count and not one.null_count for one in told)
+
     @cached_property
     def _file(self) -> Any:
         import pyarrow.parquet as pq
