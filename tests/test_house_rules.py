@@ -27,7 +27,7 @@ PURE = words(
     "windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors tables "
     "inventory retention findings relative limits learning proposing tried suite_diff binding default_expectations "
     "derived treated judging measuring predicting recalibration correcting sketches effects crossings looks personal "
-    "guessing roles sizing dialects drafting folds parsimony ui/documents ui/trends ui/plots"
+    "guessing roles sizing dialects drafting env_lines folds parsimony ui/documents ui/trends ui/plots"
 )
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records files"))
 DOORS |= {"predictions", "corrections"}
