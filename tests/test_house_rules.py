@@ -22,7 +22,16 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-AIRFLOW = {"assets.py", "connections.py", "links.py", "metrics.py", "alerts.py", "retries.py", "ui/auth.py"}
+AIRFLOW = {
+    "assets.py",
+    "connections.py",
+    "links.py",
+    "metrics.py",
+    "alerts.py",
+    "retries.py",
+    "timetables.py",
+    "ui/auth.py",
+}
 PURE = words(
     "windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors tables "
     "inventory retention findings relative limits learning proposing tried suite_diff binding default_expectations "
