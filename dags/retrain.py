@@ -1,8 +1,8 @@
 """One DAG `retrain_<model>` per spec in `include/models/`: wiring only, the work is in `steps.py`."""
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, task
+from airflow.sdk import DAG, Param, task
 
-from include.retraining import assets, links, specs, steps
+from include.retraining import assets, links, specs, steps, timetables
 from include.retraining.errors import SpecError
 from include.retraining.retries import RETRIES
 from include.retraining.spec import ModelSpec
@@ -77,7 +77,7 @@ for name, found in specs.load_all().items():
     if isinstance(found, ModelSpec):
         with DAG(
             f"retrain_{name}",
-            schedule=CronDataIntervalTimetable(found.schedule, timezone=found.timezone),
+            schedule=timetables.of(found),
             start_date=found.start,
             catchup=False,
             max_active_runs=1,

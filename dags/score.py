@@ -1,8 +1,8 @@
 """One DAG `score_<model>` per spec in `include/models/`: wiring only, the work is in `score_steps.py`."""
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronDataIntervalTimetable, Param, task
+from airflow.sdk import DAG, AssetOrTimeSchedule, Param, task
 
-from include.retraining import assets, score_steps, specs
+from include.retraining import assets, score_steps, specs, timetables
 from include.retraining.retries import RETRIES
 from include.retraining.spec import ModelSpec
 
@@ -50,7 +50,7 @@ for name, found in specs.load_all().items():
         with DAG(
             f"score_{name}",
             schedule=AssetOrTimeSchedule(
-                timetable=CronDataIntervalTimetable(found.schedule, timezone=found.timezone),
+                timetable=timetables.of(found),
                 assets=[assets.champion(name)],
             ),
             start_date=found.start,

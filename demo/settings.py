@@ -16,6 +16,7 @@ from pathlib import Path
 from demo.credentials import fernet_key, jwt_secret, key_connection, new_key, password
 from demo.processes import LOOPBACK, free_port
 from demo.services import ROOT, S3, new_s3
+from include.retraining import env_lines
 
 ENV_FILE = "airflow.env"
 ADMIN = "admin"
@@ -169,11 +170,8 @@ def _api_port(env: Mapping[str, str]) -> int:
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """Read KEY=VALUE lines; nothing if there is no file."""
-    if not path.exists():
-        return {}
-    lines = (line for line in path.read_text().splitlines() if line and not line.startswith("#"))
-    return dict(line.split("=", 1) for line in lines)
+    """Read KEY=VALUE lines as docker compose does; nothing if there is no file."""
+    return env_lines.parse(path.read_text(), {}) if path.exists() else {}
 
 
 def write_env(path: Path, env: Mapping[str, str]) -> None:
@@ -183,7 +181,7 @@ def write_env(path: Path, env: Mapping[str, str]) -> None:
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write("# Generated: Connections and secrets of this machine alone. Never commit it.\n")
-        out.writelines(f"{name}={value}\n" for name, value in env.items())
+        out.writelines(f"{env_lines.line(name, value)}\n" for name, value in env.items())
         out.flush()
         os.fsync(out.fileno())
     part.replace(path)

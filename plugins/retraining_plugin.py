@@ -3,6 +3,7 @@
 from airflow.plugins_manager import AirflowPlugin
 
 from include.retraining.links import RUN_TAB, DataDocsLink
+from include.retraining.timetables import EndingTimetable
 from include.retraining.ui.app import LazyApp
 
 
@@ -27,3 +28,4 @@ class RetrainingPlugin(AirflowPlugin):
         },
     ]
     operator_extra_links = [DataDocsLink()]
+    timetables = [EndingTimetable]

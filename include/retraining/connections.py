@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.retraining import env_lines
 from include.retraining.errors import ConnectionInvalid
 
 if TYPE_CHECKING:
@@ -55,14 +56,12 @@ def env_file() -> Path:
 
 
 def load_env_file() -> None:
-    """Add the generated file's variables to the environment; what is set already wins."""
+    """Add the generated file's variables, read as docker compose does, to the environment; what is set already wins."""
     path = env_file()
     if not path.is_file():
         return
-    for line in path.read_text().splitlines():
-        name, separator, value = line.partition("=")
-        if separator and not name.lstrip().startswith("#"):
-            os.environ.setdefault(name.strip(), value.strip())
+    for name, value in env_lines.parse(path.read_text(), os.environ).items():
+        os.environ.setdefault(name, value)
 
 
 def remember(name: str, connection: str) -> bool:
@@ -74,7 +73,7 @@ def remember(name: str, connection: str) -> bool:
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write("\n".join([*kept, f"{variable}={connection}", ""]))
+        out.write("\n".join([*kept, env_lines.line(variable, connection), ""]))
     part.replace(path)
     return True
 

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.retraining import phrases
+from include.retraining import gx_door, phrases
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -29,6 +29,8 @@ CLASSES = {"alert", "badge", "ge-section", "table", "table-bordered", "text-dang
 CLASSES |= {"fa-exclamation-triangle", "broken-critical", "broken-warning", "broken-info", "tag", "unjudged"}
 CONDITION = {"row_condition", "condition_parser"}  # a language of its own, which armour would break
 TABLE_LEVEL = "Table-Level Expectations"  # where GX puts what is not about one column
+FOLDED = False
+"""Whether templates are optimised: a process draws few pages, and to fold constants takes longer than it saves."""
 # GX says success by icon fonts that are not loaded here: words instead.
 STATUS = {
     '<i class="fa-check-circle"></i>': '<span class="held">held</span>',
@@ -49,9 +51,9 @@ def page(result: dict[str, Any], found: list[dict[str, Any]]) -> str:
     found : list of dict
         Great Expectations' own results, tidied, in the suite's order.
     """
-    from great_expectations import __version__ as version
     from markupsafe import Markup
 
+    version = gx_door.load().__version__
     judged = [row for row in result["expectations"] if row.get("judged", True)]
     return _own_template().render(
         result=result,
@@ -70,7 +72,9 @@ def page(result: dict[str, Any], found: list[dict[str, Any]]) -> str:
 def _own_template() -> "Template":
     from jinja2 import Environment, FileSystemLoader
 
-    environment = Environment(loader=FileSystemLoader(UI / "templates"), autoescape=True, trim_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(UI / "templates"), autoescape=True, trim_blocks=True, optimized=FOLDED
+    )
     words = {"number": phrases.number, "share": phrases.share, "visible": phrases.visible}
     environment.filters |= {**words, "set_aside": phrases.set_aside}
     return environment.get_template("data_docs.html")
@@ -81,7 +85,9 @@ def _gx_template() -> "Template":
     from great_expectations.render.view import DefaultJinjaPageView
 
     sections = "{% for section in sections %}{% set section_loop = loop %}{% include 'section.j2' %}{% endfor %}"
-    template: Template = DefaultJinjaPageView().env.from_string(sections)
+    environment = DefaultJinjaPageView().env
+    environment.optimized = FOLDED
+    template: Template = environment.from_string(sections)
     return template
 
 

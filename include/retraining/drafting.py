@@ -131,6 +131,8 @@ def _remarks(draft: Draft) -> Iterator[str]:
     yield f"Its delay: {sizes.reasons['--label-delay']}. Until then it is NULL here."
     if sizes.has_void:
         yield "No label after that time is void: none is expected any more."
+    for source, why in draft.roles.dropped.items():
+        yield f"Not read: {_told(source)}: {_told(why)}. To keep it, select it and name it in `observed` of the spec."
     for source, why in draft.roles.left_out.items():
         yield f"Left out: {_told(source)}: {_told(why)}."
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from include.retraining import gx_door
 from include.retraining.errors import SpecError
 
 if TYPE_CHECKING:
@@ -175,8 +176,7 @@ def to_gx(suite: Suite) -> "gx.ExpectationSuite":
     SpecError
         Great Expectations refuses arguments; the message names every refused expectation.
     """
-    import great_expectations as gx
-
+    loaded = gx_door.load()
     built, mistakes = [], []
     for number, expectation in enumerate(suite.expectations, 1):
         try:
@@ -184,7 +184,8 @@ def to_gx(suite: Suite) -> "gx.ExpectationSuite":
         except Exception as error:  # pydantic, GX and value errors alike: each is the suite's mistake
             mistakes.append(f"{_place(number, expectation)}: {' '.join(str(error).split())}.")
     _refuse(suite.name, mistakes)
-    return gx.ExpectationSuite(name=suite.name, expectations=built)
+    found: gx.ExpectationSuite = loaded.ExpectationSuite(name=suite.name, expectations=built)
+    return found
 
 
 def _expectation(expectation: dict[str, Any]) -> Any:

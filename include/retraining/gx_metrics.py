@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from include.retraining import gx_door
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -30,6 +32,7 @@ Found = dict[Any, Any]
 
 def engine_of(frame: "pd.DataFrame") -> Any:
     """Return an engine that holds a frame."""
+    gx_door.load()
     engine = _engine_class()(caching=False)
     hand(engine, frame)
     return engine

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from include.retraining import connections, specs
 from include.retraining.errors import ConnectionInvalid, DataError
-from include.retraining.policies import DROP, PSEUDONYMISE
+from include.retraining.policies import PSEUDONYMISE
 
 if TYPE_CHECKING:
     from include.retraining.starting import Request, Started, Table
@@ -107,7 +107,8 @@ def _tell(asked: argparse.Namespace, found: "Started", steps: list[str]) -> int:
     if asked.json:
         draft = found.draft
         told = {"reasons": _reasons(found), "left_out": draft.roles.left_out, "privacy": draft.roles.privacy}
-        told |= {"refused": list(found.refused), "next": _steps(found, steps)}
+        told["dropped"] = draft.roles.dropped
+        told |= {"refused": list(found.refused), "warned": found.warned, "next": _steps(found, steps)}
         print(json.dumps({"written": [str(path) for path in found.written], **told}, indent=2))
     else:
         print("\n".join([*_found(found), *_columns(found), *_suite(found), *_next(found, steps)]))
@@ -148,9 +149,10 @@ def _columns(found: "Started") -> Iterator[str]:
     for title, listed in (("Numbers", roles.numeric), ("Categories", roles.categorical)):
         yield f"{title} to predict from: {', '.join(one.source for one in listed) or 'none'}."
     sources = {one.name: one.source for one in [*roles.observed, *found.draft.guess.key]}
-    for name, rule in roles.privacy.items():
-        done = "dropped before anything is stored" if rule == DROP else "pseudonymised"
-        yield f"Personal data? {sources[name]} is {done}: {roles.hidden[name]}."
+    for name, why in roles.dropped.items():
+        yield f"Personal data? {name} is not even read: {why}."
+    for name in roles.privacy:
+        yield f"Personal data? {sources[name]} is pseudonymised: {roles.hidden[name]}."
     for name, why in roles.left_out.items():
         yield f"Left out: {name}: {why}."
 
@@ -163,6 +165,10 @@ def _suite(found: "Started") -> Iterator[str]:
         yield from (f"  {one}" for one in found.refused)
     else:
         yield "The newest intervals meet all that is critical."
+    if found.warned:
+        many = "1 expectation" if len(found.warned) == 1 else f"{len(found.warned)} expectations"
+        yield f"A run would warn of {many} on the newest intervals as the suite stands:"
+        yield from (f"  {name}: {', '.join(days)}" for name, days in found.warned.items())
 
 
 def _next(found: "Started", steps: list[str]) -> Iterator[str]:

@@ -5,7 +5,7 @@ twice is seen by the few rows whose hashes do; the rest (order, quantiles, frequ
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ BY_ROW = {
     "select_column_values.unique.within_record",
 }
 BY_HASH = {"column_values.unique", "compound_columns.unique"}
+FULL: dict[str, Callable[[], Any]] = {f"column_values.nonnull.{COUNT}": int, f"column_values.nonnull.{EXAMPLES}": list}
+"""What is found of a column that misses no value."""
 MOST_EXAMPLES = 200
 """So many unexpected values Great Expectations keeps at most."""
 
@@ -49,14 +51,22 @@ def measured(rows: Parted, metrics: Iterable[Any], engine: Any) -> Found:
     """
     each = {one.id: one for one in metrics}
     found: Found = {key: told for key, one in each.items() if (told := _told(one, rows)) is not None}
-    found |= _merged(rows, [one for key, one in each.items() if key not in found and _merge(one)], engine)
     for columns, alike in _by_columns([one for key, one in each.items() if key not in found], rows).items():
-        hashed = [one for one in alike if _is_by_hash(one)]
-        if hashed:
-            found |= _on(parted.doubled(rows, columns), hashed, engine)
-        if rest := [one for one in alike if one not in hashed]:
-            found |= _on(rows.whole(columns), rest, engine)
+        found |= _of_columns(rows, columns, alike, engine)
     gx_metrics.hand(engine, rows.none())
+    return found
+
+
+def _of_columns(rows: Parted, columns: Sequence[str], metrics: list[Any], engine: Any) -> Found:
+    """Return metrics of the same columns: of all rows where these fit into memory, else each in its own way."""
+    if len(rows) <= rows.rows_of(columns):
+        return _on(rows.whole(columns), metrics, engine)
+    found = _merged(rows, columns, [one for one in metrics if _merge(one)], engine)
+    left = [one for one in metrics if one.id not in found]
+    if hashed := [one for one in left if _is_by_hash(one)]:
+        found |= _on(parted.doubled(rows, columns), hashed, engine)
+    if rest := [one for one in left if not _is_by_hash(one)]:
+        found |= _on(rows.whole(columns), rest, engine)
     return found
 
 
@@ -72,18 +82,21 @@ def _told(metric: Any, rows: Parted) -> Any:
     """Return what the file says without a look at its rows, or None."""
     if metric.metric_name == "table.row_count":
         return None if metric.metric_domain_kwargs.get("row_condition") else len(rows)
+    if metric.metric_name in FULL:
+        column, condition = (metric.metric_domain_kwargs.get(name) for name in ("column", "row_condition"))
+        is_full = not condition and column in rows.columns and rows.is_full(column)
+        return FULL[metric.metric_name]() if is_full else None
     if metric.metric_name == "table.column_types":
         return [{"name": name, "type": kind} for name, kind in rows.none().dtypes.items()]
     return {"table.columns": rows.columns, "table.column_count": len(rows.columns)}.get(metric.metric_name)
 
 
-def _merged(rows: Parted, metrics: list[Any], engine: Any) -> Found:
+def _merged(rows: Parted, columns: Sequence[str], metrics: list[Any], engine: Any) -> Found:
     """Return what adds up over the parts; what raises in one of them, or is of no kind that adds up, is left out."""
     if not metrics:
         return {}
-    named = {name for one in metrics for name in columns_of(one.metric_domain_kwargs, rows.columns)}
     graph = gx_metrics.graph_of(engine, [one for one in metrics if one.metric_name not in SKETCHES])
-    part_by_part = rows.parts([name for name in rows.columns if name in named])
+    part_by_part = rows.parts(columns, rows.rows_of(columns))
     parts = list(
         map(lambda part: _of_part(part, metrics, graph, engine), part_by_part)
     )  # a loop would hold the last part

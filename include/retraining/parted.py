@@ -14,6 +14,8 @@ Hashes = npt.NDArray[Any]
 COMPRESSION = "zstd"
 BUFFER_BYTES = 1 << 20
 """How much of a column is read ahead: without it, all that a row group has of the column."""
+COPIES = 4
+"""So often Great Expectations has a column at once when it judges it: what is missing, what is left, what is found."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,17 @@ class Parted:
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
         """Return the names of all columns, in their order."""
         return list(self._file.schema_arrow.names)
 
-    def parts(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
-        """Yield all rows in order, some columns of them, at most ``rows_at_once`` at a time; the index counts rows."""
+    def rows_of(self, columns: Sequence[str]) -> int:
+        """Return how many rows of a few columns, with what is made of them, need no more room than a part of all."""
+        return self.rows_at_once * max(1, len(self.columns) // (COPIES * max(1, len(columns))))
+
+    def parts(self, columns: Sequence[str] | None = None, most: int | None = None) -> Iterator[pd.DataFrame]:
+        """Yield all rows in order, some columns, ``most`` (or ``rows_at_once``) at a time; the index counts rows."""
         known = set(self.columns)
         wanted = None if columns is None else [name for name in columns if name in known]
         start = 0
@@ -46,7 +52,7 @@ class Parted:
             return _frame(batch).set_axis(pd.RangeIndex(start - batch.num_rows, start))
 
         for group in range(self._file.num_row_groups):  # each by itself: Arrow keeps what it has read until the end
-            batches = self._file.iter_batches(self.rows_at_once, [group], wanted)
+            batches = self._file.iter_batches(most or self.rows_at_once, [group], wanted)
             yield from map(counted, batches)  # a loop would hold the last part while the next is read
 
     def whole(self, columns: Sequence[str]) -> pd.DataFrame:
@@ -57,6 +63,18 @@ class Parted:
     def none(self) -> pd.DataFrame:
         """Return a frame of all columns without a row."""
         return _frame(self._file.schema_arrow.empty_table())
+
+    def is_full(self, column: str) -> bool:
+        """Return whether the file itself says that a column of texts, moments or whole numbers misses no value."""
+        import pyarrow as pa
+
+        place = self.columns.index(column)
+        if pa.types.is_floating(self._file.schema_arrow.field(place).type):
+            return False  # not a number is a missing value, and not counted there
+        groups = (self._file.metadata.row_group(group) for group in range(self._file.num_row_groups))
+        chunks = [group.column(place) for group in groups]
+        told = [one.statistics for one in chunks if one.path_in_schema == column]
+        return len(told) == len(chunks) and all(one and one.has_null_count and not one.null_count for one in told)
 
     @cached_property
     def _file(self) -> Any:

@@ -9,7 +9,7 @@ import pandas as pd
 from include.retraining import derived, personal
 from include.retraining.guessing import Guess
 from include.retraining.looks import MOMENT, NUMBER, OTHER, TEXT, Look
-from include.retraining.policies import BINARY, DROP, MULTICLASS, PSEUDONYMISE, REGRESSION
+from include.retraining.policies import BINARY, MULTICLASS, PSEUDONYMISE, REGRESSION
 
 MOST_VALUES = 250
 """More different texts than this are names or sentences, no categories."""
@@ -32,6 +32,8 @@ class Roles:
     privacy: dict[str, str] = field(default_factory=dict)
     hidden: dict[str, str] = field(default_factory=dict)
     """Why a column is in ``privacy``."""
+    dropped: dict[str, str] = field(default_factory=dict)
+    """By the column's name in the table: what may be personal about it, so that it is not even read."""
     left_out: dict[str, str] = field(default_factory=dict)
     """By the column's name in the table: why it is not used."""
 
@@ -64,22 +66,23 @@ def _hide_key(column: Look, roles: Roles) -> None:
 
 def _place(column: Look, roles: Roles) -> None:
     if what := personal.about(column):
-        _observe(column, DROP, f"looks like {what}", roles)
+        roles.dropped[column.source] = f"looks like {what}"
     elif personal.is_identifier(column):
-        _observe(column, PSEUDONYMISE, "names single things or people", roles)
+        _observe(column, "names single things or people", roles)
     elif column.kind == NUMBER and "id" not in column.words[-1:]:
         roles.numeric.append(column)
     elif column.distinct <= MOST_VALUES:
         roles.categorical.append(column)
     elif column.values.dropna().astype("str").str.contains(r"\s", regex=True).mean() > 0.5:
-        _observe(column, DROP, "free text may say anything about anybody", roles)
+        roles.dropped[column.source] = "free text may say anything about anybody"
     else:
-        _observe(column, PSEUDONYMISE, f"a code with {column.distinct:,} values in the sample", roles)
+        _observe(column, f"a code with {column.distinct:,} values in the sample", roles)
 
 
-def _observe(column: Look, rule: str, why: str, roles: Roles) -> None:
+def _observe(column: Look, why: str, roles: Roles) -> None:
+    """Keep a column beside the features, under pseudonyms."""
     roles.observed.append(column)
-    roles.privacy[column.name], roles.hidden[column.name] = rule, why
+    roles.privacy[column.name], roles.hidden[column.name] = PSEUDONYMISE, why
 
 
 def _leak(column: Look, guess: Guess) -> str | None:

@@ -86,6 +86,8 @@ class Started:
     suite: dict[str, Any]
     refused: tuple[str, ...]
     """What a run would refuse of the newest intervals, and why."""
+    warned: dict[str, list[str]]
+    """Which expectations a run would warn of, and on which of the newest intervals."""
 
 
 def check(request: Request) -> None:
@@ -128,10 +130,10 @@ def start(request: Request, table: Table, now: datetime) -> Started:
         spec = _staged(draft, folder)
         suite = _suite(spec, table.settings, draft.sizes)
         texts = [drafting.spec_file(draft), drafting.query_file(draft), proposing.render(suite)]
-        refused = tuple(_refused(spec, table.settings, expectations.parse(suite, "the proposed suite"), draft.sizes))
+        tried = list(_tried(spec, table.settings, expectations.parse(suite, "the proposed suite"), draft.sizes))
     written = _paths(request)
     _install(dict(zip(written, texts, strict=True)))
-    return Started(draft, rows, without, written, suite, refused)
+    return Started(draft, rows, without, written, suite, _refused(tried), _warned(tried))
 
 
 def _paths(request: Request) -> tuple[Path, Path, Path]:
@@ -151,7 +153,7 @@ def _draft(request: Request, table: Table, now: datetime) -> tuple[Draft, int, i
     columns = [one for one in columns if one.source != table.line]
     found = roles.assign(columns, guess)
     if not found.numeric and not found.categorical:
-        why = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
+        why = "; ".join(f"{name}: {reason}" for name, reason in {**found.dropped, **found.left_out}.items())
         raise SpecError(f"No column of {table.told} is left to predict from. Left out: {why or 'none'}. Add features.")
     spelling = dialects.spelled(
         settings.kind, f"t.{warehouse.quoted(settings, guess.time.source)}", guess.time.sql_type, guess.time.example
@@ -213,8 +215,8 @@ def _read(spec: ModelSpec, settings: Settings, interval: Interval, as_of: dateti
     return privacy.private_view(warehouse.read(settings, spec, interval, as_of), spec, STANDS_IN)
 
 
-def _refused(spec: ModelSpec, settings: Settings, suite: Suite, sizes: Sizes) -> Iterator[str]:
-    """Yield what is critically wrong with the newest intervals, by the suite and by what is expected anyway."""
+def _tried(spec: ModelSpec, settings: Settings, suite: Suite, sizes: Sizes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the newest intervals with what validation finds in them, by the suite and by what is expected anyway."""
     halves = [default_expectations.complete(half(suite), spec)
               for half in (expectations.for_snapshot, expectations.for_labels)]  # fmt: skip
     past: dict[str, list[binding.Earlier]] = {half.on: [] for half in halves}
@@ -226,8 +228,22 @@ def _refused(spec: ModelSpec, settings: Settings, suite: Suite, sizes: Sizes) ->
             about = About(spec.name, interval, "0" * 64, spec.pseudonymised, spec.timezone, tuple(past[half.on]))
             result = validate(judged, half, about, beside).result
             past[half.on].append(binding.earlier(interval, result))
-            if result["outcome"] == FAIL:
-                yield f"{interval.start:%Y-%m-%d %H:%M}: {result['sentence']}"
+            yield f"{interval.start:%Y-%m-%d %H:%M}", result
+
+
+def _refused(tried: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, ...]:
+    return tuple(f"{begun}: {result['sentence']}" for begun, result in tried if result["outcome"] == FAIL)
+
+
+def _warned(tried: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, list[str]]:
+    """Return the expectations of severity warning that did not hold, each with the intervals."""
+    warned: dict[str, list[str]] = {}
+    for begun, result in tried:
+        for row in result["expectations"]:
+            if row["severity"] == expectations.WARNING and not row["success"]:
+                name = row["type"].removeprefix("expect_").removeprefix("column_")
+                warned.setdefault(f"{name} ({row['column']})" if row["column"] else name, []).append(begun)
+    return warned
 
 
 def _newest(spec: ModelSpec, sizes: Sizes) -> Sequence[Interval]:

@@ -8,7 +8,7 @@ from include.retraining import phrases
 from include.retraining.expectations import CRITICAL
 from include.retraining.windows import Interval
 
-LONGEST_LIMIT, NAMED = 70, 3
+LONGEST_WORST, NAMED = 70, 3
 DIVERGENCE = "expect_column_kl_divergence_to_be_less_than"
 
 
@@ -76,10 +76,10 @@ class Tried:
 
 
 def limit(row: dict[str, Any]) -> str:
-    """Return what an expectation asks for, in words that fit into a table."""
+    """Return all that an expectation asks for, in words."""
     if row["type"] == DIVERGENCE and row.get("high") is not None:
         return f"mix of values within {row['high']:g} of the learned one"
-    return phrases.visible(row["limit"], LONGEST_LIMIT)
+    return phrases.visible(row["limit"], len(row["limit"]))
 
 
 def summary(tried: Tried, days: dict[Interval, str]) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def table(summaries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             "expectation": one["limit"],
             "held": f"{one['held']} of {one['judged']}" if one["judged"] else "not judged",
             "failed on": _named(one["failed_on"]),
-            "worst": phrases.visible(one["worst"] or "", LONGEST_LIMIT),
+            "worst": phrases.visible(one["worst"] or "", LONGEST_WORST),
         }
         for one in summaries
     ]

@@ -146,3 +146,24 @@ def _env(root: Path) -> dict[str, str]:
     import os
 
     return {**os.environ, "PYTHONPATH": str(root)}
+
+
+def test_its_schedule_ends_with_the_spec_and_runs_by_hand_do_not(dag) -> None:
+    """Airflow stores it with the plugin's timetable; an `end_date` would let runs by hand after it hang."""
+    import pendulum
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables.base import DataInterval, TimeRestriction
+
+    spec = specs.load("flight_delays")
+    stored = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    restriction = TimeRestriction(dag.start_date, None, catchup=True)
+    days = [pendulum.instance(spec.end) - pendulum.duration(days=number) for number in (3, 2, 1, 0)]
+    found = [
+        stored.timetable.next_dagrun_info(
+            last_automated_data_interval=DataInterval(start, end), restriction=restriction
+        )
+        for start, end in itertools.pairwise(days)
+    ]
+    assert [one and one.data_interval.end for one in found] == [days[2], days[3], None]
+    assert dag.end_date is None
+    assert all(task.end_date is None for task in dag.tasks)

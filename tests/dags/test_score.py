@@ -4,10 +4,9 @@ import re
 import runpy
 
 import pytest
-from airflow.sdk import CronDataIntervalTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
-from include.retraining import assets, score_steps, serving, specs
+from include.retraining import assets, score_steps, serving, specs, timetables
 from include.retraining.retries import RETRIES
 from tests.conftest import ROOT
 
@@ -31,7 +30,7 @@ def test_every_model_has_one(dags) -> None:
 
 def test_it_runs_for_each_interval_and_when_the_champion_moves(dag) -> None:
     schedule, spec = dag.timetable, specs.load(MODEL)
-    assert schedule.timetable == CronDataIntervalTimetable(spec.schedule, timezone=spec.timezone)
+    assert schedule.timetable.serialize() == timetables.of(spec).serialize()
     assert list(schedule.asset_condition.objects) == [assets.champion(MODEL)]
     assert (dag.max_active_runs, dag.catchup, str(dag.timezone)) == (1, False, spec.timezone)
 

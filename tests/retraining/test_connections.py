@@ -128,6 +128,18 @@ def test_the_generated_file_fills_in_what_the_environment_lacks(monkeypatch, tmp
     assert connections.os.environ["RETRAINING_TEST_B"] == "already set"
 
 
+def test_quotes_in_the_generated_file_are_no_part_of_a_value(monkeypatch, tmp_path):
+    path = tmp_path / "airflow.env"
+    path.write_text("""RETRAINING_TEST_A="x" # why\nexport AIRFLOW_CONN_QUOTED='{"conn_type": "fs", "host": "$5"}'\n""")
+    monkeypatch.setenv("RETRAINING_ENV_FILE", str(path))
+    for name in ("RETRAINING_TEST_A", "AIRFLOW_CONN_QUOTED"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    connections.load_env_file()
+    assert connections.os.environ["RETRAINING_TEST_A"] == "x"
+    assert connections.settings("quoted").host == "$5"
+
+
 def test_no_generated_file_is_no_reason_to_fail(monkeypatch, tmp_path):
     monkeypatch.setenv("RETRAINING_ENV_FILE", str(tmp_path / "none.env"))
     connections.load_env_file()
@@ -143,3 +155,8 @@ def test_a_connection_is_remembered_in_the_generated_file_and_no_other_line_chan
     assert connections.remember("orders_file", '{"conn_type": "sqlite"}')
     assert path.read_text() == '# why\nAIRFLOW_CONN_STORE={}\nAIRFLOW_CONN_ORDERS_FILE={"conn_type": "sqlite"}\n'
     assert path.stat().st_mode & 0o777 == 0o600
+    connections.remember("orders_file", '{"host": "/my $5 #1/it\'s"}')
+    monkeypatch.setenv("AIRFLOW_CONN_ORDERS_FILE", "")
+    monkeypatch.delenv("AIRFLOW_CONN_ORDERS_FILE")
+    connections.load_env_file()
+    assert connections.settings("orders_file").host == "/my $5 #1/it's"

@@ -53,7 +53,7 @@ def test_a_clean_table_needs_no_option(models, tmp_path, capsys):
         "  --time        created_at  (the only column of moments)",
         "  --interval    day  (the first of day, week and hour that fits; it gives 29 labelled intervals of typically",
         "Windows: a first run trains on 22 days and holds 7 out; it needs at least 14 to train on,",
-        "Personal data? email is dropped before anything is stored: looks like an e-mail address.",
+        "Personal data? email is not even read: looks like an e-mail address.",
         "and from the labels of 28 intervals.",
         "The newest intervals meet all that is critical.",
     ):
@@ -87,6 +87,20 @@ def test_intervals_that_would_be_refused_are_named_and_come_first_to_mend(models
     assert any(step.startswith("Mend returns_suite.json or the rows: ") for step in told["next"])
 
 
+def test_warnings_that_the_newest_intervals_would_raise_are_counted_and_named(models, tmp_path, capsys):
+    table = orders(45)
+    table.loc[table.index[-200:], "pieces"] += 40
+    assert init("--from", csv(tmp_path, table)) == 0
+    words = capsys.readouterr().out
+    assert init("--from", tmp_path / "orders.csv", "--force", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["dropped"] == {"email": "looks like an e-mail address"}
+    assert len(told["warned"]["values_to_be_between (pieces)"]) > 0
+    assert told["refused"] == []
+    assert f"A run would warn of {len(told['warned'])} expectati" in words
+    assert all(f"  {name}: {', '.join(days)}\n" in words for name, days in told["warned"].items())
+
+
 def test_a_copy_is_as_private_as_its_file(models, tmp_path):
     source = csv(tmp_path, orders())
     source.chmod(0o600)
@@ -114,8 +128,13 @@ def test_what_is_written_reads_as_people_write_it(models, tmp_path):
     spec = (models / "returns.py").read_text()
     assert ast.get_docstring(ast.parse(spec)) == "Predict returned of each row of orders.csv: a binary model."
     assert "label_delay=timedelta(days=1),  # assumed: say when labels become known" in spec
-    assert '"email": "drop",  # looks like an e-mail address' in spec
+    assert "email" not in spec
     query = (models / "returns.sql").read_text()
+    remark = (
+        "-- Not read: email: looks like an e-mail address. To keep it, select it and name it in `observed` of the spec."
+    )
+    assert remark in query.splitlines()
+    assert "email" not in query.partition("\nSELECT\n")[2]
     assert "CASE WHEN datetime(:end, '+24 hours') <= :as_of THEN t.returned END AS returned" in query
     assert max(map(len, query.splitlines())) <= 120
 
@@ -154,7 +173,7 @@ def test_odd_names_go_all_the_way(models, tmp_path, capsys):
         't."100%\\:start" AS',
     ):
         assert line in query
-    assert "Personal data? E-Mail is dropped" in capsys.readouterr().out
+    assert "Personal data? E-Mail is not even read" in capsys.readouterr().out
 
 
 def test_the_generated_file_gets_the_connection_where_there_is_one(models, tmp_path, capsys, monkeypatch):

@@ -161,6 +161,30 @@ def assert_same_split(found: Validation, whole: Validation) -> None:
         pd.testing.assert_frame_equal(found.split.aside, whole.split.aside)
 
 
+def test_columns_that_fit_are_read_once_and_judged_as_a_whole(tmp_path, monkeypatch):
+    frame = pd.DataFrame(np.arange(400.0).reshape(20, 20)).rename(columns=str)
+    listed = [("expect_column_mean_to_be_between", {"max_value": 1}), ("expect_column_values_to_be_unique", {})]
+    suite = suite_of([(kind, {"column": column, **kwargs}) for kind, kwargs in listed for column in "57"])
+    read: list[list[str]] = []
+    whole = Parted.whole
+    monkeypatch.setattr(Parted, "whole", lambda rows, columns: read.append(list(columns)) or whole(rows, columns))
+    found = gx_engine.judge(parted(tmp_path, frame, 4), suite)
+    assert read == [["5"], ["7"]], "20 rows of one column need no more room than 4 of all"
+    assert found == gx_engine.judge(frame, suite)
+
+
+def test_a_column_that_the_file_calls_full_is_not_read_to_say_so(tmp_path, monkeypatch):
+    frame = pd.DataFrame({"t": ["a", "b", "c"], "n": ["a", None, "c"]}, dtype="str")
+    suite = suite_of([("expect_column_values_to_not_be_null", {"column": column}) for column in "tn"])
+    read: list[list[str]] = []
+    whole = Parted.whole
+    monkeypatch.setattr(Parted, "whole", lambda rows, columns: read.append(list(columns)) or whole(rows, columns))
+    found = gx_engine.judge(parted(tmp_path, frame, 3), suite)
+    assert read == [["n"]]
+    assert found == gx_engine.judge(frame, suite)
+    assert [one["success"] for one in found] == [True, False]
+
+
 def test_every_expectation_of_a_suite_is_tried():
     kinds = {kind for kind, _ in [*ON_NUMBERS, *ON_TEXTS, *ON_ANY, *ON_TABLES]}
     assert kinds == expectations.TYPES

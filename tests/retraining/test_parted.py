@@ -38,6 +38,41 @@ def test_only_the_columns_that_are_asked_for_are_read(written):
     pd.testing.assert_frame_equal(rows.whole(["weight", "note"]), FRAME[["weight", "note"]])
 
 
+@pytest.mark.parametrize(
+    ("columns", "wide", "expected"), [(1, 20, 50), (2, 20, 20), (5, 20, 10), (20, 20, 10), (1, 3, 10)]
+)
+def test_of_a_few_columns_more_rows_fit_than_of_all(written, columns, wide, expected):
+    frame = pd.DataFrame(np.zeros((60, wide))).rename(columns=str)
+    rows, few = written(frame, 10, group=60), list(map(str, range(columns)))
+    assert rows.rows_of(few) == expected
+    parts = list(rows.parts(few, rows.rows_of(few)))
+    pd.testing.assert_frame_equal(pd.concat(parts), frame[few])
+    assert max(map(len, parts)) == expected
+
+
+FULLNESS = {
+    "whole numbers": (pd.Series([1, 2, 3]), True),
+    "texts": (pd.Series(["a", "b", "c"], dtype="str"), True),
+    "a text is missing": (pd.Series(["a", None, "c"], dtype="str"), False),
+    "the last moment is missing": (pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02", None], utc=True)), False),
+    "numbers that can be none": (pd.Series([1.0, 2.0, 3.0]), False),
+    "not a number": (pd.Series([1.0, 2.0, np.nan]), False),
+}
+
+
+@pytest.mark.parametrize(("values", "is_full"), FULLNESS.values(), ids=FULLNESS)
+def test_a_file_says_which_columns_miss_no_value(written, values, is_full):
+    rows = written(pd.DataFrame({"a": [None, "x", None], "b.c": values}), 2, group=2)
+    assert rows.is_full("b.c") == is_full
+    assert not rows.is_full("a")
+
+
+def test_a_file_without_statistics_says_nothing(tmp_path):
+    frame = pd.DataFrame({"a": [1, 2, 3]})
+    frame.to_parquet(tmp_path / "rows", write_statistics=False)
+    assert not Parted(tmp_path / "rows", 2).is_full("a")
+
+
 def test_no_row_still_has_columns_of_their_types(written):
     for frame in (FRAME, FRAME.head(0)):
         rows = written(frame, 40)

@@ -29,9 +29,9 @@ def test_numbers_and_categories_are_features():
 
 def test_personal_columns_are_dropped_and_those_of_the_key_get_pseudonyms():
     found = roles()
-    assert found.privacy == {"order_id": "pseudonymise", "email": "drop"}
-    assert found.hidden["email"] == "looks like an e-mail address"
-    assert names(found.observed) == ("email",)
+    assert found.privacy == {"order_id": "pseudonymise"}
+    assert found.dropped == {"email": "looks like an e-mail address"}
+    assert names(found.observed) == ()
 
 
 def left_out(values, **asked) -> str:
@@ -89,8 +89,9 @@ def test_names_of_single_things_get_pseudonyms_and_sentences_are_dropped():
             remark=[f"please ring at door {place}" for place in places],
         )
     )
-    rules = {name: found.privacy[name] for name in ("customer_id", "vehicle", "remark")}
-    assert rules == {"customer_id": "pseudonymise", "vehicle": "pseudonymise", "remark": "drop"}
+    assert found.privacy == {"order_id": "pseudonymise", "customer_id": "pseudonymise", "vehicle": "pseudonymise"}
+    assert set(found.dropped) == {"email", "remark"}
+    assert names(found.observed) == ("customer_id", "vehicle")
     assert "store_id" in names(found.categorical), "a number that names something is a category"
 
 

@@ -77,8 +77,12 @@ def test_what_could_not_be_judged_neither_held_nor_failed():
     assert (never["worst"], tried.table([never])[0]["held"]) == (None, "not judged")
 
 
-def test_limits_are_told_in_words_that_fit():
-    assert tried.limit(row(limit="x" * 99)) == "x" * 69 + "…"
+def test_limits_are_told_whole_in_words():
+    whole = "values must belong to this set: " + ", ".join(f"value {number}" for number in range(99))
+    assert tried.limit(row(limit=whole)) == whole
+    (line,) = tried.table([tried.summary(outcomes(row(False, "y" * 99, limit=whole + chr(0x202E))), DAYS)])
+    assert line["expectation"] == whole + "\\u202e"
+    assert line["worst"] == "y" * 69 + "…"
     mix = row(type="expect_column_kl_divergence_to_be_less_than", high=0.02, limit="{…}")
     assert tried.limit(mix) == "mix of values within 0.02 of the learned one"
 
