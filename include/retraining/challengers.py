@@ -66,7 +66,7 @@ def train(desk: Registry, spec: ModelSpec, inputs: Inputs, validation: dict[str,
     return version
 
 
-def select(  # noqa: PLR0913 - what a challenger is made of
+def select(
     desk: Registry,
     spec: ModelSpec,
     inputs: Inputs,
