@@ -155,7 +155,7 @@ class Fits:
             self._estimators.popitem(last=False)
 
     def _predict(self, kept: _Kept, most: int | None) -> None:
-        """Add what a model predicts for so many intervals after its own, or for all; one that is gone is fitted again."""
+        """Add what a model predicts for so many later intervals, or for all; one that is gone is fitted again."""
         fitted, after = kept.fitted, self._places[kept.fitted.trained[-1]] + 1
         later = self.history.intervals[after:] if most is None else self.history.intervals[after : after + most]
         wanted = [one for one in later if one in self._digests and self._digests[one] not in kept.predictions]
