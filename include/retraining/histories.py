@@ -141,7 +141,8 @@ def from_folder(folder: Path, spec: ModelSpec, asked: Range) -> History:
     for place, one in enumerate(intervals):
         frame = rows[places == place]
         inside = frame[frame[spec.time_column] < one.end].reset_index(drop=True)
-        parts[one] = _part(inside, labelling.label_frame(inside, spec), spec)
+        features = inside[list(dict.fromkeys([*spec.key_columns, *spec.features]))]
+        parts[one] = _part(features, labelling.label_frame(inside, spec), spec)
     return _history(spec, intervals, parts)
 
 

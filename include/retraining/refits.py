@@ -70,7 +70,8 @@ class Fits:
         """Models that were really fitted."""
         self._kept: dict[str, _Kept | None] = {}
         self._estimators: OrderedDict[str, Any] = OrderedDict()
-        self._digests = {one: digest(rows) for one, rows in history.rows.items()}
+        used = [*history.spec.features, history.spec.label]  # a fit looks at nothing else
+        self._digests = {one: digest(rows[used]) for one, rows in history.rows.items()}
         self._places = {one: place for place, one in enumerate(history.intervals)}
 
     def get(self, intervals: Sequence[Interval]) -> Fitted | None:

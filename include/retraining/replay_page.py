@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include.retraining import judging, keys, phrases, replay_report
+from include.retraining import judging, keys, phrases, replay_drawing, replay_report
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -22,17 +22,17 @@ def page(found: Mapping[str, Any]) -> str:
     """Return one HTML document of what ``replay_report.report`` tells."""
     from markupsafe import Markup
 
-    drawing, style = replay_report.drawing(found), _style(len(found["policies"]))
+    drawing, style = replay_drawing.draw(found), _style(len(found["policies"]))
     ranked = replay_report.ranked(found)
     places = {one["name"]: place for place, one in enumerate(found["policies"])}
     rows = zip(ranked, replay_report.table(found), strict=True)
     return _template().render(
         found=found,
         judged=judging.of(found["task"]),
-        sentence=replay_report.sentence(found),
+        sentence=_unbroken(replay_report.sentence(found)),
         rows=[(places[one["name"]], drawing.lines[places[one["name"]]], told) for one, told in rows],
         drawing=drawing,
-        axis=[judging.of(found["task"]).told(value) for value in _ticks(drawing)],
+        ticks=[(judging.of(found["task"]).told(number), height / 3) for number, height in drawing.ticks],
         stories=[(one["name"], _story(found, one)) for one in found["policies"] if _has_story(one)],
         style=Markup(style),
         digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
@@ -40,8 +40,9 @@ def page(found: Mapping[str, Any]) -> str:
     )
 
 
-def _ticks(drawing: replay_report.Drawing) -> tuple[float, float, float]:
-    return drawing.top, (drawing.top + drawing.bottom) / 2, drawing.bottom
+def _unbroken(text: str) -> str:
+    """Return text in which no number is parted from its percent sign."""
+    return text.replace(" %", "\u00a0%")
 
 
 def _has_story(policy: Mapping[str, Any]) -> bool:
@@ -72,7 +73,7 @@ def _template() -> "Template":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": phrases.number, "visible": phrases.visible}
+    environment.filters |= {"title": replay_report.title, "visible": phrases.visible}
     return environment.get_template("replay.html")
 
 
