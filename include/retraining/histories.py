@@ -128,7 +128,7 @@ def from_folder(folder: Path, spec: ModelSpec, asked: Range) -> History:
     paths = sorted(one for one in folder.rglob("*") if one.suffix in {".parquet", ".pq"}) if folder.is_dir() else []
     if not paths:
         raise DataError(f"There is no Parquet file in {folder}. Give a folder that has some.")
-    rows = pd.concat([_file(one, spec) for one in paths], ignore_index=True)
+    rows = warehouse.typed(pd.concat([_file(one, spec) for one in paths], ignore_index=True), spec)
     if not len(rows):
         raise DataError(f"The Parquet files in {folder} have no rows.")
     times = rows[spec.time_column]
@@ -137,9 +137,11 @@ def from_folder(folder: Path, spec: ModelSpec, asked: Range) -> History:
     intervals = asked.of(spec, [one for one in found if one.end > bounds[0]])
     starts = pd.DatetimeIndex([one.start for one in intervals])
     places = starts.searchsorted(times, side="right") - 1
+    order = places.argsort(kind="stable")
+    rows, bounded = rows.iloc[order], places[order].searchsorted(range(len(intervals) + 1))
     parts = {}
     for place, one in enumerate(intervals):
-        frame = rows[places == place]
+        frame = rows.iloc[bounded[place] : bounded[place + 1]]
         inside = frame[frame[spec.time_column] < one.end].reset_index(drop=True)
         features = inside[list(dict.fromkeys([*spec.key_columns, *spec.features]))]
         parts[one] = _part(features, labelling.label_frame(inside, spec), spec)
@@ -255,7 +257,7 @@ def _file(path: Path, spec: ModelSpec) -> pd.DataFrame:
         raise DataError(f"{path} is not Parquet: {error}. Take it out of the folder, or mend it.") from None
     if len(frame) and getattr(frame[spec.time_column].dtype, "tz", None) is None:
         raise DataError(f"{spec.time_column!r} of {path} has no time zone. Store it as UTC.")
-    return warehouse.typed(frame, spec)
+    return frame
 
 
 def _missing(spec: ModelSpec, missing: list[Interval], of: int) -> str:

@@ -103,15 +103,21 @@ class Fits:
         return kept.predictions[wanted]
 
     def _key(self, trained: tuple[Interval, ...]) -> str:
-        digests, spec = [self._digests[one] for one in trained], self.history.spec
-        named = [
-            training.version_id(spec, one, digests, trained[-1].end, libraries.versions()) for one in self.candidates
-        ]
-        if len(named) == 1:
-            return named[0]
+        if len(self.candidates) == 1:
+            return self._version(self.candidates[0], trained)
+        named = list[str]()
+        for one in self.candidates:
+            try:
+                named.append(self._version(one, trained))
+            except SpecError as error:  # its path leads nowhere; the others go on, as in a run
+                named.append(str(error))
         sources = [Path(str(module.__file__)).read_bytes() for module in (fitting, parsimony)]
         told = json.dumps([named, [hashlib.sha256(one).hexdigest() for one in sources]])
-        return f"{named[0].partition('-')[0]}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+        return f"selected-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
+
+    def _version(self, candidate: Candidate, trained: tuple[Interval, ...]) -> str:
+        digests, spec = [self._digests[one] for one in trained], self.history.spec
+        return training.version_id(spec, candidate, digests, trained[-1].end, libraries.versions())
 
     def _fit(self, key: str, trained: tuple[Interval, ...]) -> _Kept:
         frames = [self.history.rows[one] for one in trained]
@@ -178,7 +184,7 @@ class Fits:
         """Return what was kept of a model, or None if there is nothing that can be used."""
         path = self._path(key)
         try:
-            with np.load(str(path), allow_pickle=False) as held:
+            with Path(str(path)).open("rb") as file, np.load(file, allow_pickle=False) as held:
                 about = json.loads(str(held["about"]))
                 values, lengths = held["predictions"], held["lengths"].tolist()
             return _whole(about, values, lengths, key, trained)
