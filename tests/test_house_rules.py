@@ -36,11 +36,12 @@ PURE = words(
     "windows keys spec privacy drift evaluation decision promotion expectations phrases model_card errors tables "
     "inventory retention findings relative limits learning proposing tried suite_diff binding default_expectations "
     "derived treated judging measuring predicting recalibration correcting sketches effects crossings looks personal "
-    "guessing roles sizing dialects drafting env_lines folds parsimony "
-    "policies policy_mistakes movement state questions ui/documents ui/trends ui/plots"
+    "guessing roles sizing dialects drafting env_lines folds parsimony policies "
+    "policy_mistakes movement state questions ui/documents ui/trends ui/plots "
+    "replayed replaying replay_scores replay_ours replay_runners replay_report replay_drawing rivals"
 )
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records files"))
-DOORS |= {"predictions", "corrections"}
+DOORS |= {"predictions", "corrections", "histories", "refits"}
 CLIENTS = set(
     words("airflow boto3 botocore sqlalchemy psycopg2 sqlite3 fastapi requests urllib http socket subprocess")
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from include.retraining import connections, init_cli, rollback, specs, suite_cli, tables
+from include.retraining import connections, init_cli, replay_cli, rollback, specs, suite_cli, tables
 from include.retraining.errors import RetrainingError
 from include.retraining.registry import Registry
 
@@ -206,6 +206,7 @@ COMMANDS: dict[str, Command] = {
     "quarantine": (quarantine, _of_quarantine),
     "init": (init_cli.init, init_cli.add_options),
     "suite": (suite_cli.suite, suite_cli.add_actions),
+    "replay": (replay_cli.replay, replay_cli.add_options),
     "doctor": (doctor, _of_nothing),
 }
 """What each command runs, and which arguments it adds to ``--json``."""

@@ -185,7 +185,7 @@ def _checked(frame: pd.DataFrame, spec: ModelSpec, interval: Interval, as_of: da
             f"The query {spec.source.query.name} returns {', '.join(twice)} more than once. Name each column once."
         )
     try:
-        frame = _typed(frame[list(dict.fromkeys(named))], spec)
+        frame = typed(frame[list(dict.fromkeys(named))], spec)
     except ValueError as error:
         raise DataError(f"The query {spec.source.query.name} returns a moment that is none: {_first(error)}.") from None
     outside = (frame[spec.time_column] < interval.start) | (frame[spec.time_column] >= interval.end)
@@ -202,7 +202,11 @@ def _first(error: ValueError) -> str:
     return str(error).partition(". ")[0].rstrip(".")
 
 
-def _typed(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+def typed(frame: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    """Return columns as this door gives them: moments in UTC, numbers as float64, classes and all else as text.
+
+    Raises ValueError for a moment that is none.
+    """
     moments = {spec.time_column, spec.known_at_column}
     numbers = {*spec.numeric, spec.label, spec.void_column}
     columns = {name: _column(frame[name], name in moments, name in numbers) for name in frame.columns}
