@@ -1,0 +1,98 @@
+"""``make bench-decisions``: the product's rule against calendars and triggers, where things drift and where nothing does.
+
+QUICK=1: fewer days, one model. Every fit is kept, so that a second run takes minutes.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import decision_figure, triggers
+from bench.counting import table
+from bench.streams import Stream
+from include.retraining import replay_report, replaying, rivals
+from include.retraining.refits import default_folder, private
+from include.retraining.replay_scores import Scores
+
+QUICK = bool(os.environ.get("QUICK"))
+DAYS = 120 if QUICK else None
+FIRST = 23
+"""The first champion knows so many days of January: it goes live on the first of February."""
+DRIFTING = (
+    [Stream("lr", 1, days=DAYS)] if QUICK else [Stream(model, delay) for model in ("lr", "hgb") for delay in (1, 7)]
+)
+SEEDS = (1,) if QUICK else (1, 2, 3)
+STATIONARY = [Stream(model, 1, seed, DAYS) for model in (("lr",) if QUICK else ("lr", "hgb")) for seed in SEEDS]
+CALENDARS = [f"{every}{more}" for every in ("7", "14", "21", "30") for more in ("", "+recalibration")]
+POLICIES = [rivals.NEVER, "never+recalibration", rivals.EVERY, *CALENDARS, rivals.OURS]
+NULL_POLICIES = [rivals.NEVER, "never+recalibration", "14", "14+recalibration", "30+recalibration", rivals.OURS]
+IMAGE = Path(__file__).resolve().parents[1] / "docs" / "images" / "decisions.svg"
+
+
+def main() -> int:
+    """Print a table for the streams that drift, and one for those that do not."""
+    drifting = [replayed(one, POLICIES, with_triggers=True) for one in DRIFTING]
+    table("Gain of refitting every interval (mean, least); cost of it; fits and promotions a year", gains(drifting))
+    for stream, found in zip(DRIFTING, drifting, strict=True):
+        table(
+            stream.name, [list(replay_report.table(found)[0]), *map(list, map(dict.values, replay_report.table(found)))]
+        )
+    stationary = [replayed(one, NULL_POLICIES) for one in STATIONARY]
+    table("Days in random order: fits, promotions and loss against never refitting", nulls(stationary))
+    if not QUICK:
+        IMAGE.write_text(decision_figure.figure(drifting[0]))
+    return 0
+
+
+def replayed(stream: Stream, names: Sequence[str], with_triggers: bool = False) -> dict[str, Any]:
+    """Return the report of a stream under policies; fits that were made before are read."""
+    history = stream.history()
+    fits = triggers.Known(history, stream.candidates, default_folder())
+    scores = Scores(history, fits)
+    begun = replaying.stage(history, scores, FIRST)
+    asked = rivals.parse_all(names) + (triggers.rivals(history, scores, fits) if with_triggers else [])
+    played = []
+    for rival in asked:
+        played.append(replaying.play(begun, scores, rival))
+        told = f"{stream.name}: {rival.name} {replay_report.mean_loss(played[-1]):.4f}"
+        print(f"{told}, {played[-1].fits} fits, {fits.made} made", file=sys.stderr, flush=True)
+    found = replay_report.report(history, begun, played, {"stream": stream.name})
+    kept = private(default_folder().parent / "bench") / f"{stream.name.replace(', ', '-').replace(' ', '')}.json"
+    kept.write_text(json.dumps(found))
+    return found
+
+
+def gains(found: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """Return a line for each policy over all streams that drift, the best first."""
+    lines = []
+    for name in [one["name"] for one in found[0]["policies"]]:
+        each = [next(one for one in stream["policies"] if one["name"] == name) for stream in found]
+        gain, cost, fits, promoted = (
+            [float(one[key] or 0) for one in each] for key in ("gain", "cost", "fits", "promotions")
+        )
+        told = [f"{100 * _mean(gain):.1f} %", f"{100 * min(gain):.1f} %", f"{100 * _mean(cost):.1f} %"]
+        lines.append((_mean(gain), [name, *told, f"{_mean(fits):.1f}", f"{_mean(promoted):.1f}"]))
+    head = ["policy", "mean gain", "least gain", "cost", "fits", "promotions"]
+    return [head, *(line for _, line in sorted(lines, key=lambda one: -one[0]))]
+
+
+def nulls(found: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """Return a line for each policy over all orders in which nothing drifts."""
+    lines = [["policy", "fits, mean", "most", "promotions, mean", "most", "loss against never, mean", "worst"]]
+    for name in [one["name"] for one in found[0]["policies"]]:
+        each = [next(one for one in stream["policies"] if one["name"] == name) for stream in found]
+        fits, promoted, loss = ([float(one[key]) for one in each] for key in ("fits", "promotions", "against_never"))
+        told = [f"{_mean(fits):.1f}", f"{max(fits):.0f}", f"{_mean(promoted):.1f}", f"{max(promoted):.0f}"]
+        lines.append([name, *told, f"{100 * _mean(loss):+.2f} %", f"{100 * max(loss):+.2f} %"])
+    return lines
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
