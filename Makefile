@@ -68,6 +68,9 @@ browser: setup  ## The pages in headless Chromium, which is installed if it is m
 bench: setup  ## What the registry and a validation cost, next to peers on the same bytes in the same run
 	@$(PY) -m bench
 
+bench-decisions: setup  ## The rule against calendars and triggers, with and without drift (hours at first; QUICK=1: minutes)
+	@$(PY) -m bench.deciding
+
 bench-large: setup  ## Validate snapshots of 10^6 to 5 x 10^7 rows by parts, and print time and memory (some minutes, 6 GB of disk)
 	@$(PY) -m bench.large
 

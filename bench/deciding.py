@@ -1,4 +1,4 @@
-"""``make bench-decisions``: the product's rule against calendars and triggers, where things drift and where nothing does.
+"""``make bench-decisions``: the product's rule against calendars and triggers, with and without drift.
 
 QUICK=1: fewer days, one model. Every fit is kept, so that a second run takes minutes.
 """
@@ -21,11 +21,10 @@ QUICK = bool(os.environ.get("QUICK"))
 DAYS = 120 if QUICK else None
 FIRST = 23
 """The first champion knows so many days of January: it goes live on the first of February."""
-DRIFTING = (
-    [Stream("lr", 1, days=DAYS)] if QUICK else [Stream(model, delay) for model in ("lr", "hgb") for delay in (1, 7)]
-)
+MODELS, DELAYS = (("lr",), (1,)) if QUICK else (("lr", "hgb"), (1, 7))
+DRIFTING = [Stream(model, delay, days=DAYS) for model in MODELS for delay in DELAYS]
 SEEDS = (1,) if QUICK else (1, 2, 3)
-STATIONARY = [Stream(model, 1, seed, DAYS) for model in (("lr",) if QUICK else ("lr", "hgb")) for seed in SEEDS]
+STATIONARY = [Stream(model, 1, seed, DAYS) for model in MODELS for seed in SEEDS]
 CALENDARS = [f"{every}{more}" for every in ("7", "14", "21", "30") for more in ("", "+recalibration")]
 POLICIES = [rivals.NEVER, "never+recalibration", rivals.EVERY, *CALENDARS, rivals.OURS]
 NULL_POLICIES = [rivals.NEVER, "never+recalibration", "14", "14+recalibration", "30+recalibration", rivals.OURS]
@@ -37,9 +36,8 @@ def main() -> int:
     drifting = [replayed(one, POLICIES, with_triggers=True) for one in DRIFTING]
     table("Gain of refitting every interval (mean, least); cost of it; fits and promotions a year", gains(drifting))
     for stream, found in zip(DRIFTING, drifting, strict=True):
-        table(
-            stream.name, [list(replay_report.table(found)[0]), *map(list, map(dict.values, replay_report.table(found)))]
-        )
+        lines = replay_report.table(found)
+        table(stream.name, [list(lines[0]), *(list(one.values()) for one in lines)])
     stationary = [replayed(one, NULL_POLICIES) for one in STATIONARY]
     table("Days in random order: fits, promotions and loss against never refitting", nulls(stationary))
     if not QUICK:

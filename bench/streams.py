@@ -1,4 +1,4 @@
-"""Histories for decisions: the flights of 2013, with labels that come a day or a week late, and days in random order."""
+"""Histories for decisions: the flights of 2013, labels a day or a week late, days in order or shuffled."""
 
 import tempfile
 from dataclasses import dataclass, replace
