@@ -80,7 +80,7 @@ def _line(name: str, history: History) -> list[str]:
     stream = Stream("lr", 1)
     fits = triggers.Known(history, stream.candidates, default_folder())
     scores = Scores(history, fits)
-    begun = replaying.stage(history, scores, 23)
+    begun = replaying.stage(history, scores, 31)
     ours, never = (replaying.play(begun, scores, rivals.parse(one)) for one in (rivals.OURS, rivals.NEVER))
     since = [one for one in ours.steps if one.interval.start >= SINCE]
     told = [

@@ -108,6 +108,8 @@ def play(begun: Stage, scores: Scores, rival: Rival, tell: Tell = lambda _: None
         The policy fails or answers nonsense.
     """
     world = _World(begun.first, begun.moments[0].interval.end)
+    if rival.is_corrected and len(begun.moments) > 1:  # on trial from the first interval on, as a promotion leaves it
+        _recalibrate(world, scores, begun.moments[0], begun.moments[1].interval)
     for place, moment in enumerate(begun.moments[1:], 1):
         world.serving[moment.interval] = world.champion
         world.lines += [_line(world, scores, one) for one in moment.fresh if one in world.serving]

@@ -85,8 +85,8 @@ def test_a_correction_is_on_trial_before_it_serves():
     spec = replace(replays.SPEC, recalibration=policy)
     found, _ = played("never+recalibration", lambda *_: 0.2, spec=spec)
     first = next(one for one in found.steps if one.is_corrected)
-    # Unseen labels are there from the first run on; the gains of days 7, 8 and 9 are known on day 10, for day 11.
-    assert replays.number(first.interval) == replays.START + 5
+    # Unseen labels are there from the first champion on; the gains of days 6, 7 and 8 are known on day 9, for day 10.
+    assert replays.number(first.interval) == replays.START + 4
     assert first.raw_loss == pytest.approx(loss_of(0.2), abs=1e-6)
     assert EVEN < first.loss < first.raw_loss
     plain, _ = played("never", lambda *_: 0.2, spec=spec)
