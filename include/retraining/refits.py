@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,8 @@ class Fits:
     ) -> None:
         self.history, self.candidates, self.tell = history, tuple(candidates), tell
         self.folder = None if folder is None else private(folder / history.spec.name)
+        gap = replace(history.spec.training, gap_intervals=history.spec.gap_intervals)
+        self._spec = replace(history.spec, training=gap)  # the same, without a look at the schedule for each key
         self.made = 0
         """Models that were really fitted."""
         self._kept: dict[str, _Kept | None] = {}
@@ -116,8 +118,8 @@ class Fits:
         return f"selected-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
 
     def _version(self, candidate: Candidate, trained: tuple[Interval, ...]) -> str:
-        digests, spec = [self._digests[one] for one in trained], self.history.spec
-        return training.version_id(spec, candidate, digests, trained[-1].end, libraries.versions())
+        digests = [self._digests[one] for one in trained]
+        return training.version_id(self._spec, candidate, digests, trained[-1].end, libraries.versions())
 
     def _fit(self, key: str, trained: tuple[Interval, ...]) -> _Kept:
         frames = [self.history.rows[one] for one in trained]

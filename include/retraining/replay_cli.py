@@ -118,7 +118,7 @@ def _first(asked: argparse.Namespace, spec: "ModelSpec") -> int:
 
 
 def _history(asked: argparse.Namespace, spec: "ModelSpec", progress: Progress) -> "History":
-    from include.retraining import histories
+    from include.retraining import histories, intake
     from include.retraining.replayed import shuffled
 
     first, last = (None if one is None else histories.moment(one, spec) for one in (asked.begin, asked.until))
@@ -130,7 +130,8 @@ def _history(asked: argparse.Namespace, spec: "ModelSpec", progress: Progress) -
     else:
         if asked.keep is not None and not asked.keep.is_dir():
             raise DataError(f"There is no folder {asked.keep}. Make it, or give another --keep.")
-        reading = histories.Pull(asked.keep, lambda done, of: progress.bar(done, of, "intervals read"))
+        now = intake.now_utc()
+        reading = histories.Pull(asked.keep, lambda done, of: progress.bar(done, of, "intervals read"), now)
         pull = reading if asked.pull or asked.keep is not None else None
         found = histories.from_store(connections.open_store(), connections.open_keyring(), spec, wanted, pull)
     return found if asked.shuffle is None else shuffled(found, asked.shuffle)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
@@ -25,6 +26,7 @@ class Scores:
         self.history, self.fits, self.spec = history, fits, history.spec
         self._losses: dict[tuple[Any, ...], float] = {}
         self._corrections: dict[tuple[Any, ...], Numbers] = {}
+        self._slices: dict[tuple[Interval, str], tuple[npt.NDArray[Any], npt.NDArray[np.int64]]] = {}
         self._labels: dict[Interval, npt.NDArray[Any]] = {}
 
     def loss(self, fitted: Fitted, interval: Interval, numbers: Numbers = NONE) -> float:
@@ -57,8 +59,10 @@ class Scores:
             if self.spec.slices:
                 by_row = self._row_losses(fitted, one, numbers)
                 for column in self.spec.slices:
-                    for value, loss in _by_value(self.history.rows[one][column], by_row).items():
-                        slices.setdefault(f"{column}={value}", {})[span] = loss
+                    values, codes = self._values(one, column)
+                    means = np.bincount(codes, weights=by_row) / np.bincount(codes)
+                    for value, loss in zip(values, means, strict=True):
+                        slices.setdefault(f"{column}={value}", {})[span] = float(loss)
         return Scored(losses, slices, calibration)
 
     def _calibration(self, fitted: Fitted, interval: Interval, numbers: Numbers) -> float:
@@ -88,6 +92,15 @@ class Scores:
             self._labels[interval] = labelling.labels_of(self.history.rows[interval], self.spec)
         return self._labels[interval]
 
+    def _values(self, interval: Interval, column: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Return the values of a column, and which of them each row has; rows without one are a slice too."""
+        place = (interval, column)
+        if place not in self._slices:
+            values = self.history.rows[interval][column]
+            texts = values.astype("object").where(values.notna(), evaluation.MISSING).astype("str").to_numpy()
+            self._slices[place] = np.unique(texts.astype("object"), return_inverse=True)
+        return self._slices[place]
+
     def _guess(self, fitted: Fitted, interval: Interval, numbers: Numbers) -> Floats:
         guess = self.fits.predictions(fitted, interval)
         return recalibration.apply(numbers, guess, fitted.classes, self.spec.task) if numbers else guess
@@ -96,9 +109,3 @@ class Scores:
         guess = self._guess(fitted, interval, numbers)
         found: Floats = importance.row_losses(self.spec.task, fitted.classes, self.labels(interval), guess)
         return found
-
-
-def _by_value(values: pd.Series, losses: Floats) -> dict[str, float]:
-    """Return the mean loss by value; rows without one are a slice too."""
-    texts = values.astype("object").where(values.notna(), evaluation.MISSING).astype("str").to_numpy()
-    return {str(value): float(losses[texts == value].mean()) for value in sorted(set(texts))}
