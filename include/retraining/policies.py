@@ -147,7 +147,7 @@ class PromotionPolicy:
 
     mode: Literal["auto"] = "auto"
     """``auto`` promotes a winner at once."""
-    confidence: float = 0.95
+    confidence: float = 0.9
     """Certainty that the challenger's loss is lower, from the holdout's intervals."""
     moving_confidence: float = 0.5
     """The same while the world moves, where the newer version is likely the better one: 0.5 asks for a lower mean."""
