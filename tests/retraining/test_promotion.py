@@ -122,7 +122,7 @@ def test_contenders_on_other_intervals_are_not_compared(missing):
 
 
 def test_while_the_world_moves_a_lower_mean_is_enough():
-    mixed = dict(around(0.495)) | {"day 00": 0.52}
+    mixed = dict(around(0.495)) | {"day 00": 0.535}
     found = compare(CHAMPION, Scored(mixed), FLOOR, POLICY, SEVEN, confidence=POLICY.moving_confidence)
     assert (found.answer, verdict(mixed)) == (WIN, LOSE)
     assert found.reasons[0].startswith("Better, which is enough while the world moves, on 7 unseen intervals")
