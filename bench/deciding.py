@@ -6,14 +6,19 @@ QUICK=1: fewer days, one model. Every fit is kept, so that a second run takes mi
 import json
 import os
 import sys
+import timeit
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bench import deciding_faults, decision_figure, triggers
 from bench.counting import table
 from bench.streams import Stream
 from include.retraining import replay_report, replaying, rivals
+from include.retraining.decision import RunnerUp, State, decide
+from include.retraining.policies import DecisionPolicy, PromotionPolicy
 from include.retraining.refits import default_folder, private
 from include.retraining.replay_scores import Scores
 
@@ -65,6 +70,16 @@ def replayed(stream: Stream, names: Sequence[str], with_triggers: bool = False) 
     kept = private(default_folder().parent / "bench") / f"{stream.name.replace(', ', '-').replace(' ', '')}.json"
     kept.write_text(json.dumps(found))
     return found
+
+
+def speed() -> list[list[str]]:
+    """Return how long one decision takes beyond loading, with a year of losses and gains behind it."""
+    random = np.random.default_rng(0)
+    losses, found = random.normal(0.5, 0.05, 365).tolist(), random.normal(0.0, 0.01, 365).tolist()
+    up = RunnerUp("v1", losses[-56:], losses[:56])
+    state = State(900, 100, 133, 14, 7, 7, "v2", False, False, 9, 42, found, losses[-7:], losses[:7], up)
+    seconds = min(timeit.repeat(lambda: decide(state, DecisionPolicy(), PromotionPolicy()), number=10, repeat=5)) / 10
+    return [["one decision, a year behind it", "goal"], [f"{1000 * seconds:.1f} ms", "1,000 ms"]]
 
 
 def gains(found: Sequence[dict[str, Any]]) -> list[list[str]]:
