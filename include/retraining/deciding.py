@@ -7,7 +7,7 @@ from typing import Any
 
 from include.retraining import comparing, decision, keys, libraries, records, scoring
 from include.retraining.desk import Desk
-from include.retraining.movement import wait_after
+from include.retraining.movement import FEWEST, wait_after
 from include.retraining.policies import DecisionPolicy
 from include.retraining.promotion import WIN
 from include.retraining.promotion_log import Entry
@@ -25,7 +25,8 @@ def decide(desk: Desk) -> dict[str, Any]:
     as_of = desk.inputs.as_of
     is_of_head = head is not None and evaluation.get("entry") == head.number  # else another version served then
     holdout = scoring.usable(desk.inputs, validation, "holdout")
-    earlier = _challenges(desk) if head else []
+    told = _earlier(desk) if head else []
+    earlier = [one for one in told if "challenger" in one or "verdict" in one]
     state = decision.State(
         rows=int(desk.inputs.content["rows"]),
         minimum_rows=spec.windows.minimum_rows,
@@ -39,6 +40,7 @@ def decide(desk: Desk) -> dict[str, Any]:
         age_intervals=_age(desk, head, earlier) if head else None,
         wait_intervals=wait(earlier, spec.decision),
         gains=evaluation["gains"] if is_of_head else [],
+        was_moving=was_moving(told),
         recent_losses=_recent(evaluation, spec.decision) if is_of_head else [],
         reference_losses=evaluation["reference_losses"] if is_of_head else [],
         runner_up=_runner_up(evaluation) if is_of_head else None,
@@ -67,12 +69,17 @@ def wait(earlier: Records, policy: DecisionPolicy) -> int | None:
     return wait_after(before, newest["verdict"]["answer"] == WIN, policy)
 
 
-def _challenges(desk: Desk) -> list[dict[str, Any]]:
-    """Return the records of earlier runs that trained or compared, oldest first."""
+def was_moving(earlier: Records) -> bool:
+    """Return whether the newest of earlier decisions that had enough to go by found that the world moves."""
+    numbers = (one.get("decision", {}).get("numbers", {}) for one in reversed(earlier))
+    return next((bool(one["is_moving"]) for one in numbers if one.get("movement_intervals", 0) >= FEWEST), False)
+
+
+def _earlier(desk: Desk) -> list[dict[str, Any]]:
+    """Return the records of earlier runs that knew no more than this one, oldest first."""
     inputs, since = desk.inputs, scoring.remembered_since(desk.spec, desk.inputs)
     earlier = records.history(desk.store, desk.spec.name, inputs.interval, since)
-    told = [one for one in earlier if keys.parse_stamp(one["report"]["as_of"]) <= inputs.as_of]
-    return [one for one in told if "challenger" in one or "verdict" in one]
+    return [one for one in earlier if keys.parse_stamp(one["report"]["as_of"]) <= inputs.as_of]
 
 
 def _age(desk: Desk, head: Entry, earlier: Records) -> int:

@@ -78,7 +78,7 @@ def _numbers(state: State, policy: DecisionPolicy, facts: Facts) -> dict[str, An
         "is_moving": facts.movement.is_moving,
         "movement_standard_errors": facts.movement.standard_errors,
         "movement_intervals": facts.movement.intervals,
-        "evidence": policy.evidence,
+        "movement_limit": facts.movement.limit,
         "evaluated_intervals": len(state.recent_losses),
     }
     if facts.risen:

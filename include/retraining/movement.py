@@ -1,7 +1,7 @@
 """Pure: whether the world moves, by what corrections brought, and how long to wait for the next challenger.
 
 To a user: *"While corrections by the newest labels clearly help, the world moves: a challenger is due every three
-weeks. While they do not, it stands still, and each lost challenge doubles the wait."* It costs no fit to look.
+weeks. When they help no more, it stands still, and each lost challenge doubles the wait."* It costs no fit to look.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,11 @@ class Movement:
     intervals: int
     standard_errors: float
     """Mean gain of a correction in its own standard errors; 0 where there are too few intervals."""
+    limit: float
+    """By more than so many it had to help."""
 
 
-def movement(gains: Sequence[float], policy: DecisionPolicy) -> Movement:
+def movement(gains: Sequence[float], policy: DecisionPolicy, was_moving: bool = False) -> Movement:
     """Return whether corrections help by more than chance, on the newest intervals.
 
     A correction by past labels can only help later intervals if neighbours tell of each other, that is if something
@@ -37,20 +39,23 @@ def movement(gains: Sequence[float], policy: DecisionPolicy) -> Movement:
         By interval, oldest first: loss without a correction less the loss with the one fitted before it.
     policy : DecisionPolicy
         How many intervals count, and how many standard errors are more than chance.
+    was_moving : bool
+        Whether the run before found movement: then less is asked, so that the answer does not flutter at a limit.
 
     Examples
     --------
     >>> movement([0.01, 0.03] * 10, DecisionPolicy())
-    Movement(is_moving=True, intervals=20, standard_errors=8.72)
+    Movement(is_moving=True, intervals=20, standard_errors=8.72, limit=1.5)
     >>> movement([0.5] * 3, DecisionPolicy()).is_moving
     False
     """
+    limit = policy.evidence_to_stay if was_moving else policy.evidence
     newest = np.asarray(list(gains)[-policy.evidence_intervals :], dtype="float64")
     if len(newest) < FEWEST:
-        return Movement(False, len(newest), 0.0)
+        return Movement(False, len(newest), 0.0, limit)
     mean, error = float(newest.mean()), float(newest.std(ddof=1) / len(newest) ** 0.5)
     found = mean / error if error else float(np.sign(mean)) * (policy.evidence + 1)  # all the same: no chance at work
-    return Movement(found > policy.evidence, len(newest), round(found, 2))
+    return Movement(found > limit, len(newest), round(found, 2), limit)
 
 
 def shortest_wait(policy: DecisionPolicy) -> int:

@@ -111,7 +111,9 @@ class DecisionPolicy:
     recent_intervals: int = 7
     """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
     evidence: float = 1.5
-    """The world moves where corrections have helped by more than so many standard errors."""
+    """The world begins to move where corrections have helped by more than so many standard errors."""
+    evidence_to_stay: float = 0.5
+    """It goes on moving until they have helped by no more than so many."""
     evidence_intervals: int = 112
     """Over so many newest intervals at most."""
 

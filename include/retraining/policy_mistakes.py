@@ -73,6 +73,8 @@ def decision_mistakes(policy: DecisionPolicy) -> Iterator[str]:
     for name in ("price", "alarms_per_year"):
         if not 0 < getattr(policy, name) < float("inf"):
             yield f"decision.{name}: found {getattr(policy, name)}, expected a number above 0."
+    if not policy.evidence_to_stay <= policy.evidence:
+        yield f"decision.evidence_to_stay: found {policy.evidence_to_stay}, expected at most evidence."
     if policy.maximum_age_intervals < policy.cooldown_intervals:
         yield "decision.maximum_age_intervals: smaller than cooldown_intervals, expected at least that."
 

@@ -77,13 +77,12 @@ def _unloadable(state: State, _: DecisionPolicy, __: Facts) -> Step:
 
 def _due(state: State, policy: DecisionPolicy, facts: Facts) -> Step:
     question, age = "Is a challenger due?", state.age_intervals
-    found = f"{age} intervals since the last one, due after {facts.due}: {_moving(facts, policy)}"
+    found = f"{age} intervals since the last one, due after {facts.due}: {_moving(facts)}"
     if age is None or age < facts.due:
         left = "" if age is None else f"{facts.due - age} more interval(s): then a challenger is due."
         return Step(question, found, otherwise=left + _sooner(facts, policy))
     reason = (
-        f"The last challenger was trained {age} intervals ago; one is due after {facts.due}, "
-        f"since {_moving(facts, policy)}."
+        f"The last challenger was trained {age} intervals ago; one is due after {facts.due}, since {_moving(facts)}."
     )
     return Step(question, found, RETRAIN, reason, f"Fewer than {facts.due} intervals since the last challenger.")
 
@@ -142,12 +141,12 @@ def _is_cooling(state: State, policy: DecisionPolicy) -> bool:
     return state.age_intervals is not None and state.age_intervals < policy.cooldown_intervals
 
 
-def _moving(facts: Facts, policy: DecisionPolicy) -> str:
+def _moving(facts: Facts) -> str:
     seen = facts.movement
     if not seen.intervals:
         return "no correction has been judged yet"
-    about = f"{seen.standard_errors:.1f} standard errors over {seen.intervals} intervals, limit {policy.evidence:g}"
-    verb = "clearly help, so the world moves" if seen.is_moving else "do not clearly help"
+    about = f"{seen.standard_errors:.1f} standard errors over {seen.intervals} intervals, limit {seen.limit:g}"
+    verb = "help, so the world moves" if seen.is_moving else "do not clearly help"
     return f"corrections by the newest labels {verb} ({about})"
 
 

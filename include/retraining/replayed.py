@@ -167,6 +167,8 @@ class Seen:
     """Whoever lost the last comparison, when it is its turn to be looked at."""
     wait_intervals: int | None = None
     """The wait that the last comparison left, in the product's own policy."""
+    was_moving: bool = False
+    """Whether the decision before found movement, in the product's own policy."""
     history: tuple[float, ...] = ()
     """Losses of all labelled intervals since the first champion, whichever served."""
     gains: tuple[float, ...] = ()

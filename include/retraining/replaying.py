@@ -11,7 +11,7 @@ from typing import Any
 from include.retraining import correcting, promotion, replay_runners, rivals
 from include.retraining.decision import INSUFFICIENT, RETRAIN, RUNNER_UP, Decision
 from include.retraining.errors import DataError
-from include.retraining.movement import wait_after
+from include.retraining.movement import FEWEST, wait_after
 from include.retraining.promotion import Verdict
 from include.retraining.replay_scores import NONE, Numbers, Scores
 from include.retraining.replayed import Fitted, History, Moment, Played, Seen, Step, beginning, moments
@@ -52,6 +52,7 @@ class _World:
     """Place of the moment at which a challenger was last fitted."""
     lost: int = 0
     wait: int | None = None
+    moving: bool = False
     runner_up: Fitted | None = None
     compared_at: int = 0
     """Place of the moment of the last comparison."""
@@ -166,6 +167,7 @@ def _seen(world: _World, scores: Scores, moment: Moment, place: int) -> Seen:
         served=tuple(one.served for one in own),
         raw=tuple(one.raw for one in own),
         wait_intervals=world.wait,
+        was_moving=world.moving,
         history=tuple(one.served for one in world.lines),
         gains=tuple(world.gains),
         training_intervals=len(moment.training),
@@ -180,7 +182,9 @@ def _decide(world: _World, scores: Scores, rival: Rival, moment: Moment, place: 
     looked = replay_runners.look(scores, moment, passed, world.champion, up, is_in_force)
     told = looked.told(up.key) if looked and up else None
     seen = replace(_seen(world, scores, moment, place), runner_up=told)
-    found = _short(seen) or rivals.answer(rival, seen)
+    found = (None if rival.name == rivals.OURS else _short(seen)) or rivals.answer(rival, seen)
+    if found.numbers.get("movement_intervals", 0) >= FEWEST:
+        world.moving = bool(found.numbers["is_moving"])
     if found.answer == RETRAIN and rival.is_gated:
         found = _short_of_holdout(seen) or found
     about: dict[str, Any] = {"is_fit": False}

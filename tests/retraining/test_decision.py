@@ -57,7 +57,7 @@ CASES = {
     "lost before, moving": (
         {"age_intervals": 21, "wait_intervals": 42, "gains": HELPING},
         RETRAIN,
-        "due after 21, since corrections by the newest labels clearly help, so the world moves .8.7 standard errors",
+        "due after 21, since corrections by the newest labels help, so the world moves .8.7 standard errors",
     ),
     "worse, too soon": ({"recent_losses": WORSE, "age_intervals": 6}, KEEP, "clearly worse, but too soon, 7 must pass"),
     "worse": ({"recent_losses": WORSE, "age_intervals": 7}, RETRAIN, "rose from 0.500 to 0.600 over the last 7"),

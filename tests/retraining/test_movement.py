@@ -28,6 +28,16 @@ def test_gains_that_are_all_the_same_leave_no_doubt(gain, moving):
     assert movement([gain] * FEWEST, POLICY).is_moving is moving
 
 
+@pytest.mark.parametrize(("gains", "began", "stays"), [(3.87, True, True), (1.0, False, True), (0.3, False, False)])
+def test_what_moves_goes_on_moving_until_corrections_hardly_help(gains, began, stays):
+    """Sixteen gains around a mean, an eighth of a standard deviation of which is half a standard error."""
+    swing = (16 / 15) ** 0.5 / 4
+    values = [gains * swing - 1, gains * swing + 1] * 8
+    assert movement(values, POLICY).is_moving is began
+    found = movement(values, POLICY, was_moving=True)
+    assert (found.is_moving, found.limit) == (stays, 0.5)
+
+
 def test_only_the_newest_intervals_count():
     assert not movement([1.0, 2.0] * 100 + [-1.0, -2.0] * 56, POLICY).is_moving
 

@@ -37,6 +37,7 @@ def test_the_state_is_that_of_a_run():
         age_intervals=13,
         wait_intervals=42,
         gains=(0.01,) * 112,
+        was_moving=False,
         recent_losses=SEEN.served[-7:],
         reference_losses=SEEN.served[:7],
         intervals_per_year=365.25,

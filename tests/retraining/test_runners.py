@@ -140,5 +140,13 @@ def test_the_wait_follows_from_the_challenges_so_far():
         assert deciding.wait(earlier, DecisionPolicy()) == expected
 
 
+def test_whether_it_moved_is_what_the_newest_decision_found_that_had_enough_to_go_by():
+    told = [{"decision": {"numbers": {"is_moving": one, "movement_intervals": many}}} for one, many in
+            ((False, 20), (True, 14), (False, 13))]  # fmt: skip
+    assert deciding.was_moving([*told, {"decision": {}}, {}])
+    assert not deciding.was_moving(told[:1])
+    assert not deciding.was_moving([])
+
+
 def test_a_first_version_leaves_no_wait():
     assert deciding.wait([{"decision": {}, "verdict": {"answer": "win", "champion": None}}], DecisionPolicy()) is None

@@ -101,6 +101,10 @@ MISTAKES = {
     ),
     "never a false alarm": ({"decision": DecisionPolicy(alarms_per_year=0)}, "decision.alarms_per_year: found 0"),
     "of age too soon": ({"decision": DecisionPolicy(maximum_age_intervals=6)}, "smaller than cooldown_intervals"),
+    "harder to stay": (
+        {"decision": DecisionPolicy(evidence_to_stay=2)},
+        "decision.evidence_to_stay: found 2, expected",
+    ),
     "no evidence": ({"decision": DecisionPolicy(evidence_intervals=0)}, "DecisionPolicy.evidence_intervals: found 0"),
     "every minus-third": ({"windows": Windows(older_every=-3)}, "windows.older_every: found -3, expected 0"),
     "less certain than a coin": ({"promotion": PromotionPolicy(confidence=0.4)}, "promotion.confidence: found 0.4"),
