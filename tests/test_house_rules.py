@@ -28,7 +28,7 @@ PURE = words(
     "inventory retention findings relative limits learning proposing tried suite_diff binding default_expectations "
     "derived treated judging measuring predicting recalibration correcting sketches effects crossings looks personal "
     "guessing roles sizing dialects drafting folds parsimony ui/documents ui/trends ui/plots "
-    "replayed replaying replay_scores replay_ours replay_report replay_drawing rivals"
+    "joining replayed replaying replay_scores replay_ours replay_report replay_drawing rivals"
 )
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records files"))
 DOORS |= {"predictions", "corrections", "histories", "refits"}
