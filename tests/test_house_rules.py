@@ -37,7 +37,7 @@ PURE = words(
     "inventory retention findings relative limits learning proposing tried suite_diff binding default_expectations "
     "derived treated judging measuring predicting recalibration correcting sketches effects crossings looks personal "
     "guessing roles sizing dialects drafting env_lines folds parsimony policies "
-    "policy_mistakes movement state questions ui/documents ui/trends ui/plots "
+    "policy_mistakes movement state questions ui/documents ui/trends ui/plots joining "
     "replayed replaying replay_scores replay_ours replay_runners replay_report replay_drawing rivals"
 )
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records files"))

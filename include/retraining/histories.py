@@ -10,14 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.retraining import connections, keys, labelling, privacy, snapshots, warehouse
+from include.retraining import connections, joining, keys, labelling, privacy, snapshots, warehouse
 from include.retraining.errors import DataError
-from include.retraining.policies import REGRESSION
+from include.retraining.joining import Part
 from include.retraining.replayed import History
 from include.retraining.signing import Keyring
 from include.retraining.snapshots import Frozen
@@ -65,17 +64,6 @@ class Pull:
     tell: Tell = lambda *_: None
     until: datetime | None = None
     """The present moment: nothing later can be read."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What is known of one interval."""
-
-    count: int
-    """Rows of the snapshot."""
-    rows: pd.DataFrame | None = None
-    """With known labels; None where they are too few."""
-    why: str = ""
 
 
 def moment(text: str, spec: ModelSpec) -> datetime:
@@ -147,46 +135,22 @@ def from_folder(folder: Path, spec: ModelSpec, asked: Range) -> History:
     rows, bounded = rows.iloc[order], places[order].searchsorted(range(len(intervals) + 1))
     labels = labelling.label_frame(rows, spec)
     features = rows[list(dict.fromkeys([*spec.key_columns, *spec.features]))]
-    is_unique, parts = not rows.duplicated(list(spec.key_columns)).any(), dict[Interval, _Part]()
+    is_unique, parts = not rows.duplicated(list(spec.key_columns)).any(), dict[Interval, Part]()
     for place, one in enumerate(intervals):
         inside = slice(bounded[place], bounded[place + 1])
         if len(starts) == place + 1:  # rows after the last interval lie in none
             inside = slice(bounded[place], bounded[place] + int((times.iloc[order].iloc[inside] < one.end).sum()))
         own, told = (frame.iloc[inside].reset_index(drop=True) for frame in (features, labels))
-        parts[one] = _part(own, told, spec, is_unique=is_unique)
+        parts[one] = joining.part(own, told, spec, is_unique=is_unique)
     return _history(spec, intervals, parts)
 
 
-def _history(spec: ModelSpec, intervals: list[Interval], parts: Mapping[Interval, _Part]) -> History:
+def _history(spec: ModelSpec, intervals: list[Interval], parts: Mapping[Interval, Part]) -> History:
     rows = {one: rows for one in intervals if (rows := parts[one].rows) is not None}
     left_out = tuple(f"{keys.span(one)}: {parts[one].why}" for one in intervals if parts[one].why)
     if not rows:
         raise DataError(f"None of {len(intervals)} intervals of {spec.name} is labelled. The first: {left_out[0]}.")
     return History(spec, tuple(intervals), rows, {one: part.count for one, part in parts.items()}, left_out)
-
-
-def _part(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec, *, is_unique: bool = False) -> _Part:
-    """Return the labelled rows of one interval, if they are as many as a run would ask for."""
-    complete, known = labelling.completeness(labels), labelling.known(labels)
-    if complete < spec.windows.minimum_completeness:
-        return _Part(len(rows), why=f"{100 * complete:.0f} % of its labels are known or void")
-    if known < labelling.MINIMUM_ROWS:
-        return _Part(len(rows), why=f"{known} labels are known, {labelling.MINIMUM_ROWS} are needed")
-    return _Part(len(rows), labelled(rows, labels, spec, is_unique=is_unique))
-
-
-def labelled(rows: pd.DataFrame, labels: pd.DataFrame, spec: ModelSpec, *, is_unique: bool = False) -> pd.DataFrame:
-    """Return what ``labelling.labelled`` does, in a fraction of the time where both frames have the same keys in order.
-
-    ``is_unique`` says that no key stands twice, which is then not looked for. Raises DataError as it does.
-    """
-    key, known = list(spec.key_columns), labels["status"] == labelling.KNOWN
-    is_plain = rows[key].equals(labels[key]) and (is_unique or not rows.duplicated(key).any())
-    if is_plain and spec.task == REGRESSION:
-        is_plain = bool(np.isfinite(pd.to_numeric(labels.loc[known, spec.label], errors="coerce")).all())
-    if not is_plain:
-        return labelling.labelled(rows, labels, spec)
-    return labelling.finite(rows, spec).assign(**{spec.label: labels[spec.label]})[known].reset_index(drop=True)
 
 
 def _pair(store: Store, keyring: Keyring, spec: ModelSpec, one: Interval) -> tuple[Frozen, Frozen | None] | None:
@@ -207,12 +171,12 @@ def _batches(intervals: list[Interval], size: int = 64) -> Iterator[list[Interva
 
 def _stored(
     store: Store, spec: ModelSpec, frozen: Mapping[Interval, tuple[Frozen, Frozen | None]], some: list[Interval]
-) -> Iterator[tuple[Interval, _Part]]:
+) -> Iterator[tuple[Interval, Part]]:
     least, fewest = spec.windows.minimum_completeness, labelling.MINIMUM_ROWS
     pairs = {one: (rows, labels) for one in some for rows, labels in [frozen[one]] if labels is not None}
     good = {one: pair for one, pair in pairs.items() if pair[1].completeness >= least}
     features, known = (snapshots.read_many(store, [pair[place] for pair in good.values()]) for place in (0, 1))
-    joined = (labelled(rows, labels, spec) for rows, labels in zip(features, known, strict=True))
+    joined = (joining.labelled(rows, labels, spec) for rows, labels in zip(features, known, strict=True))
     found = {one: rows for one, rows in zip(good, joined, strict=True) if len(rows) >= fewest}
     for one in some:
         count, labels = frozen[one][0].rows, frozen[one][1]
@@ -223,20 +187,20 @@ def _stored(
             why = f"{100 * labels.completeness:.0f} % of its labels are known or void"
         elif one not in found:
             why = f"fewer than {fewest} labels are known"
-        yield one, _Part(count, found.get(one), why)
+        yield one, Part(count, found.get(one), why)
 
 
-def _pulled(spec: ModelSpec, missing: list[Interval], pull: Pull) -> dict[Interval, _Part]:
+def _pulled(spec: ModelSpec, missing: list[Interval], pull: Pull) -> dict[Interval, Part]:
     """Read intervals from the warehouse, some at a time."""
     settings = connections.settings(spec.source.connection)
     secret = connections.settings(connections.PSEUDONYMS).password if privacy.needs_secret(spec) else ""
-    found = dict[Interval, _Part]()
+    found = dict[Interval, Part]()
     with ThreadPoolExecutor(PULLERS) as pullers:
         read = pullers.map(lambda one: _read(settings, spec, one, secret), missing)
         for one, (rows, later) in zip(missing, read, strict=True):
             if pull.keep is not None:
                 _keep(pull.keep, spec, one, rows, later)
-            found[one] = _part(rows, labelling.label_frame(later, spec), spec)
+            found[one] = joining.part(rows, labelling.label_frame(later, spec), spec)
             pull.tell(len(found), len(missing))
     return found
 
