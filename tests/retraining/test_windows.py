@@ -233,6 +233,14 @@ def test_an_interval_follows_the_last_one_too():
     assert schedule.following(datetime(2024, 3, 3, tzinfo=UTC)).start == datetime(2024, 3, 3, tzinfo=UTC)
 
 
+def test_a_leap_year_has_an_interval_more():
+    found = Schedule("0 0 * * *", "UTC", at("2024-02-28", "UTC")).intervals(at("2024-03-02", "UTC"))
+    assert [f"{one.start:%d.%m.}" for one in found] == ["28.02.", "29.02.", "01.03."]
+    assert window(Schedule("0 0 * * *", "UTC", at("2024-01-01", "UTC")), at("2024-03-01", "UTC"), DAY, 56, 2).holdout[
+        -1
+    ].end == at("2024-02-29", "UTC")
+
+
 class TestOlderIntervals:
     """So that a model knows other seasons, every so many-th older interval is trained on too."""
 
