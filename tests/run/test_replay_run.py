@@ -1,5 +1,6 @@
 """A replay takes the decisions that the DAG took: thirty days through Airflow, then the same days without it."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -9,7 +10,14 @@ import pytest
 
 from include.models import flight_delays
 from include.retraining import connections, histories, keys, replaying, rivals
-from include.retraining.policies import Candidate, DecisionPolicy, PromotionPolicy, RecalibrationPolicy, Windows
+from include.retraining.policies import (
+    Candidate,
+    DecisionPolicy,
+    PromotionPolicy,
+    RecalibrationPolicy,
+    ValidationPolicy,
+    Windows,
+)
 from include.retraining.refits import Fits
 from include.retraining.replay_scores import Scores
 from include.retraining.replayed import Played
@@ -19,6 +27,7 @@ pytestmark = [pytest.mark.run, pytest.mark.long, pytest.mark.filterwarnings("ign
 FIRST, DAYS = date(2013, 1, 8), 30
 TURNED = "scheduled_at >= '2013-01-16 05:00' AND scheduled_at < '2013-01-25 05:00'"
 """Then short flights are late and long ones are not, nine times in ten; before and after it is the other way round."""
+EXPECTED = ("inside", "unique", "fresh", "volume", "repeated", "leakage")
 QUICK = {
     "windows": Windows(training_intervals=6, minimum_training_intervals=4, holdout_intervals=3, older_every=3),
     "decision": DecisionPolicy(
@@ -26,15 +35,20 @@ QUICK = {
     ),
     "promotion": PromotionPolicy(runner_up_every=2, runner_up_intervals=4),
     "recalibration": RecalibrationPolicy(intervals=4, minimum_intervals=2, weight_intervals=1.0, minimum_proof=3),
+    "validation": ValidationPolicy(**dict.fromkeys(EXPECTED, "off")),
     "candidates": (Candidate("baseline"), Candidate("logistic_regression")),
 }
 
 
 @pytest.fixture(scope="module")
-def runs(world: World) -> Iterator[list[Told]]:
-    """Run thirty days."""
+def runs(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Told]]:
+    """Run thirty days, with a suite that takes no time: what is refused is no question here."""
+    suite = tmp_path_factory.mktemp("suite") / "quick.json"
+    one = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "origin"}, "severity": "critical"}
+    one["meta"] = {"notes": "Every flight has one."}
+    suite.write_text(json.dumps({"name": "quick", "expectations": [one]}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flight_delays, "SPEC", replace(flight_delays.SPEC, **QUICK))
+        patch.setattr(flight_delays, "SPEC", replace(flight_delays.SPEC, suite=suite, **QUICK))
         world.change(
             f"UPDATE departures SET arr_delay = CASE WHEN (distance < 900) = (({TURNED}) = (flight % 10 <> 0)) "
             "THEN 60 ELSE -5 END WHERE arr_delay IS NOT NULL"
