@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 400, 56, 850, 40, 300
-ROLLED = 28
+ROLLED, STEP = 28, 0.1
 SHOWN = {"never": "#8a8f98", "every": "#2f6fde", "ours": "#d1495b"}
 WORDS = {"never": "never refitted", "every": "refitted every day", "ours": "this product's rule"}
 MARKS = {"won": "\u25b2", "lost": "\u25bd"}
@@ -19,7 +19,7 @@ def figure(found: dict[str, Any]) -> str:
         name: _rolled([one["loss"] for one in policies[name]["steps"] if one["loss"] is not None]) for name in SHOWN
     }
     low, high = min(map(min, lines.values())), max(map(max, lines.values()))
-    low, high = 0.02 * int(low / 0.02), 0.02 * (int(high / 0.02) + 1)
+    low, high = STEP * int(low / STEP), STEP * (int(high / STEP) + 1)
     parts = [_frame(low, high), *(_line(name, lines[name], low, high) for name in SHOWN)]
     parts += [_marks(policies["ours"]["steps"]), _legend(policies)]
     style = "text{font:13px system-ui,sans-serif;fill:#333}.t{font-size:12px;fill:#666}"
@@ -41,7 +41,7 @@ def _across(place: float, count: int) -> float:
 
 
 def _frame(low: float, high: float) -> str:
-    ticks = [low + 0.02 * number for number in range(round((high - low) / 0.02) + 1)]
+    ticks = [low + STEP * number for number in range(round((high - low) / STEP) + 1)]
     lines = [
         f'<path d="M{LEFT} {_height(one, low, high):.1f}H{RIGHT}" stroke="#e5e7eb"/>'
         f'<text class="t" x="{LEFT - 8}" y="{_height(one, low, high) + 4:.1f}" text-anchor="end">{one:.2f}</text>'
@@ -86,7 +86,7 @@ def _legend(policies: dict[str, Any]) -> str:
         told = f"{WORDS[name]}: {one['loss']:.4f}, {one['fits']} fits"
         texts.append(f'<path d="M{across:.0f} 362h22" stroke="{colour}" stroke-width="3"/>')
         texts.append(f'<text x="{across + 28:.0f}" y="366">{escape(told)}</text>')
-        across += 60 + 7.0 * len(told)
+        across += 46 + 6.6 * len(told)
     texts.append(
         f'<text class="t" x="{LEFT}" y="390">{MARKS["won"]} a challenger or runner-up went live   '
         f"{MARKS['lost']} a challenger was trained and lost</text>"
