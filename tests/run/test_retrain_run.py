@@ -145,7 +145,7 @@ class TestBlocked:
 class TestRetrainAndLose:
     def test_a_forced_challenger_that_is_not_clearly_better_is_registered_but_not_promoted(self, world: World) -> None:
         before = champion(world)
-        told = world.trigger("2013-02-08", force_retrain=True, reason="curious")
+        told = world.trigger("2013-02-04", force_retrain=True, reason="curious")
         assert told.state == "success"
         assert told.sections["decision"]["forced"]
         assert told.sections["verdict"]["answer"] == "lose"
