@@ -40,7 +40,6 @@ def decide(desk: Desk) -> dict[str, Any]:
         age_intervals=_age(desk, head, earlier) if head else None,
         wait_intervals=wait(earlier, spec.decision),
         gains=evaluation["gains"] if is_of_head else [],
-        own_gains=evaluation["own_gains"] if is_of_head else [],
         was_moving=was_moving(told),
         recent_losses=_recent(evaluation, spec.decision) if is_of_head else [],
         reference_losses=evaluation["reference_losses"] if is_of_head else [],

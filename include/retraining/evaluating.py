@@ -59,7 +59,6 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "intervals": fresh,
         **_losses(fresh, mine, spec.decision.recent_intervals),
         "gains": gains[-max(spec.decision.evidence_intervals, spec.recalibration.proof_intervals) :],
-        "own_gains": recalibrating.gains({line["span"]: line for line in mine}),
         "runner_up": runner_up,
         "drift": _drift(versions, spec, inputs, rows, champion, _shifted_before(earlier, champion)),
         "recalibration": correction,

@@ -25,13 +25,9 @@ class Movement:
     """Mean gain of a correction in its own standard errors; 0 where there are too few intervals."""
     limit: float
     """By more than so many it had to help."""
-    helps_champion: bool = True
-    """Whether it helped the version that is live, where that can be told: else the need left with the one before."""
 
 
-def movement(
-    gains: Sequence[float], policy: DecisionPolicy, was_moving: bool = False, own: Sequence[float] = ()
-) -> Movement:
+def movement(gains: Sequence[float], policy: DecisionPolicy, was_moving: bool = False) -> Movement:
     """Return whether corrections help by more than chance, on the newest intervals.
 
     A correction by past labels can only help later intervals if neighbours tell of each other, that is if something
@@ -45,8 +41,6 @@ def movement(
         How many intervals count, and how many standard errors are more than chance.
     was_moving : bool
         Whether the run before found movement: then less is asked, so that the answer does not flutter at a limit.
-    own : sequence of float
-        Those of the gains that the champion had: a biased version is helped by corrections where nothing moves.
 
     Examples
     --------
@@ -61,9 +55,7 @@ def movement(
         return Movement(False, len(newest), 0.0, limit)
     mean, error = float(newest.mean()), float(newest.std(ddof=1) / len(newest) ** 0.5)
     found = mean / error if error else float(np.sign(mean)) * (policy.evidence + 1)  # all the same: no chance at work
-    recent = list(own)[-policy.evidence_intervals :]
-    helps = len(recent) < FEWEST or float(np.mean(recent)) > 0
-    return Movement(found > limit and helps, len(newest), round(found, 2), limit, helps)
+    return Movement(found > limit, len(newest), round(found, 2), limit)
 
 
 def shortest_wait(policy: DecisionPolicy) -> int:

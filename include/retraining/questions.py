@@ -146,8 +146,7 @@ def _moving(facts: Facts) -> str:
     if not seen.intervals:
         return "no correction has been judged yet"
     about = f"{seen.standard_errors:.1f} standard errors over {seen.intervals} intervals, limit {seen.limit:g}"
-    still = "do not clearly help" if seen.helps_champion else "do not help the champion that is live"
-    verb = "help, so the world moves" if seen.is_moving else still
+    verb = "help, so the world moves" if seen.is_moving else "do not clearly help"
     return f"corrections by the newest labels {verb} ({about})"
 
 

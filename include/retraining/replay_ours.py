@@ -23,7 +23,6 @@ def state(seen: Seen) -> State:
         champion=seen.champion,
         age_intervals=seen.age_intervals,
         wait_intervals=seen.wait_intervals,
-        own_gains=seen.own_gains,
         was_moving=seen.was_moving,
         gains=seen.gains[-seen.spec.decision.evidence_intervals :],
         recent_losses=seen.served[recent:][-recent:],

@@ -173,8 +173,6 @@ class Seen:
     """Losses of all labelled intervals since the first champion, whichever served."""
     gains: tuple[float, ...] = ()
     """By how much corrections lowered the loss of intervals that they were not fitted on, in force or not."""
-    own_gains: tuple[float, ...] = ()
-    """Those of the champion, since it is live."""
     training_intervals: int = 0
     """So many labelled ones there are to fit a challenger on."""
     holdout_intervals: int = 0

@@ -170,7 +170,6 @@ def _seen(world: _World, scores: Scores, moment: Moment, place: int) -> Seen:
         was_moving=world.moving,
         history=tuple(one.served for one in world.lines),
         gains=tuple(world.gains),
-        own_gains=tuple(one.gain for one in own if one.gain is not None),
         training_intervals=len(moment.training),
         holdout_intervals=sum(one.start >= world.champion.until for one in moment.holdout),
         lost_challenges=world.lost,

@@ -46,8 +46,6 @@ class State:
     """The wait that the last challenge left, None if there was none."""
     gains: Sequence[float] = ()
     """What corrections brought, by interval, oldest first: see ``movement``."""
-    own_gains: Sequence[float] = ()
-    """Those of the champion, since it is live."""
     was_moving: bool = False
     """Whether the decision before found that the world moves."""
     recent_losses: Sequence[float] = ()
@@ -98,7 +96,7 @@ def alarm_confidence(policy: DecisionPolicy, intervals_per_year: float) -> float
 
 def facts_of(state: State, policy: DecisionPolicy, promotion: PromotionPolicy) -> Facts:
     """Return what the questions are asked of."""
-    moving, one = movement(state.gains, policy, state.was_moving, state.own_gains), state.runner_up
+    moving, one = movement(state.gains, policy, state.was_moving), state.runner_up
     confidence = alarm_confidence(policy, state.intervals_per_year)
     enough = len(state.recent_losses) >= policy.recent_intervals and len(state.reference_losses) >= 2
     risen = is_clearly_higher(state.recent_losses, state.reference_losses, confidence) if enough else None

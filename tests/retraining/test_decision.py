@@ -59,11 +59,6 @@ CASES = {
         RETRAIN,
         "due after 21, since corrections by the newest labels help, so the world moves .8.7 standard errors",
     ),
-    "helped the version before": (
-        {"age_intervals": 21, "wait_intervals": 42, "gains": HELPING, "own_gains": [-0.01] * 14},
-        KEEP,
-        "21 of 42 intervals",
-    ),
     "worse, too soon": ({"recent_losses": WORSE, "age_intervals": 6}, KEEP, "clearly worse, but too soon, 7 must pass"),
     "worse": ({"recent_losses": WORSE, "age_intervals": 7}, RETRAIN, "rose from 0.500 to 0.600 over the last 7"),
     "worse, no holdout": (

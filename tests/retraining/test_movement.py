@@ -38,12 +38,6 @@ def test_what_moves_goes_on_moving_until_corrections_hardly_help(gains, began, s
     assert (found.is_moving, found.limit) == (stays, 0.5)
 
 
-@pytest.mark.parametrize(("own", "moving"), [([], True), ([-0.1] * 13, True), ([-0.1] * 14, False), ([0.1] * 14, True)])
-def test_what_helped_the_version_before_alone_is_no_movement(own, moving):
-    found = movement([0.0, 2.0] * 8, POLICY, own=own)
-    assert (found.is_moving, found.helps_champion) == (moving, moving)
-
-
 def test_only_the_newest_intervals_count():
     assert not movement([1.0, 2.0] * 100 + [-1.0, -2.0] * 56, POLICY).is_moving
 
