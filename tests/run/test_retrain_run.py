@@ -4,12 +4,14 @@ import functools
 import io
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from include.models import flight_delays
 from include.retraining import cli, connections, intake, keys, records, specs, steps
 from include.retraining.intake import Trigger
 from include.retraining.verifying import verify
@@ -143,7 +145,11 @@ class TestBlocked:
 
 
 class TestRetrainAndLose:
-    def test_a_forced_challenger_that_is_not_clearly_better_is_registered_but_not_promoted(self, world: World) -> None:
+    def test_a_forced_challenger_that_is_not_clearly_better_is_registered_but_not_promoted(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sure = replace(flight_delays.SPEC.promotion, confidence=0.99999)  # nobody is that clearly better in a week
+        monkeypatch.setattr(flight_delays, "SPEC", replace(flight_delays.SPEC, promotion=sure))
         before = champion(world)
         told = world.trigger("2013-02-04", force_retrain=True, reason="curious")
         assert told.state == "success"
