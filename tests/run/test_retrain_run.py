@@ -151,7 +151,7 @@ class TestRetrainAndLose:
         sure = replace(flight_delays.SPEC.promotion, confidence=0.99999)  # nobody is that clearly better in a week
         monkeypatch.setattr(flight_delays, "SPEC", replace(flight_delays.SPEC, promotion=sure))
         before = champion(world)
-        told = world.trigger("2013-02-04", force_retrain=True, reason="curious")
+        told = world.trigger("2013-02-08", force_retrain=True, reason="curious")
         assert told.state == "success"
         assert told.sections["decision"]["forced"]
         assert told.sections["verdict"]["answer"] == "lose"
