@@ -324,6 +324,10 @@ class TestEachTaskInTurn:
         def refuse(*_: object, **__: object) -> None:
             raise ValueError(f"injected into {name}")
 
+        easy = replace(flight_delays.SPEC.promotion, confidence=0.51, slice_tolerance=1.0, calibration_tolerance=1.0)
+        monkeypatch.setattr(
+            flight_delays, "SPEC", replace(flight_delays.SPEC, promotion=easy)
+        )  # so that `promote` runs
         before = champion(world)
         monkeypatch.setattr(steps, name, refuse)
         told = world.trigger("2013-03-24", force_retrain=True)
