@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup demo test bench bench-large test-long test-postgres test-s3 test-faults test-chaos test-data browser
+.PHONY: help setup demo test bench bench-decisions bench-large test-long test-postgres test-s3 test-faults test-chaos test-data browser
 .PHONY: check fix docs docs-data lock env up down clean
 
 # The first interpreter that runs, is 3.11 or newer and can make environments; a shim may exist and not run.

@@ -1,5 +1,6 @@
 """Compares the champion with a challenger, or with the runner-up: each as it served, on intervals it never saw."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -32,8 +33,7 @@ def compare(desk: Desk) -> dict[str, Any]:
     served = recalibrating.in_force(desk.registry, desk.spec.name, rows, head.version) if head else {}
     old = scoring.score_contender(standing, rows, desk.spec, served) if head else None
     new = scoring.score_contender(desk.registry.load(challenger["version"]), rows, desk.spec)
-    beaten = challenger["floor"] if "floor" in challenger else challenger["base_rate"]  # its name in earlier releases
-    floor = scoring.floor_losses(rows, desk.spec, beaten)
+    floor = scoring.floor_losses(rows, desk.spec, _floor(challenger))
     asked = _confidence(desk, head)
     verdict = promotion.compare(old, new, floor, desk.spec.promotion, required_holdout(desk), desk.spec.task, asked)
     told = replace(verdict, reasons=(*verdict.reasons, *remarks))
@@ -49,10 +49,14 @@ def _with_runner_up(desk: Desk) -> dict[str, Any]:
         raise IntegrityError("The log entry of the comparison is gone. Run `verify`, then clear the run.", "missing")
     old, new = runners.contenders(desk.registry, desk.spec, desk.validated, head, about)
     rows = scoring.labelled_rows(desk.store, desk.spec, desk.validated, map(keys.parse_span, about["spans"]))
-    manifest = desk.registry.manifest(about["version"])
-    floor = scoring.floor_losses(rows, desk.spec, manifest["floor"] if "floor" in manifest else manifest["base_rate"])
+    floor = scoring.floor_losses(rows, desk.spec, _floor(desk.registry.manifest(about["version"])))
     asked = (policy.runner_up_intervals, desk.spec.task, policy.runner_up_confidence)
     return _section(promotion.compare(old, new, floor, policy, *asked), (head.version, old), (about["version"], new))
+
+
+def _floor(about: Mapping[str, Any]) -> Any:
+    """Return what a version has to beat, from its manifest or the section that chose it."""
+    return about["floor"] if "floor" in about else about["base_rate"]  # its name in earlier releases
 
 
 def _section(verdict: promotion.Verdict, old: Contender | None, new: Contender) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def decide(desk: Desk) -> dict[str, Any]:
         is_overtaken=head is not None and as_of < head.effective_from,
         age_intervals=_age(desk, head, earlier) if head else None,
         wait_intervals=wait(earlier, spec.decision),
-        gains=evaluation["gains"] if is_of_head else [],
+        gains=evaluation.get("gains", []) if is_of_head else [],  # an earlier release did not tell them
         was_moving=was_moving(told),
         recent_losses=_recent(evaluation, spec.decision) if is_of_head else [],
         reference_losses=evaluation["reference_losses"] if is_of_head else [],
@@ -59,10 +59,10 @@ def wait(earlier: Records, policy: DecisionPolicy) -> int | None:
     Parameters
     ----------
     earlier : sequence of mapping
-        Records of runs that compared.
+        Records of runs that trained or compared; one that failed between the two leaves the wait as it was.
     policy : DecisionPolicy
     """
-    newest = next((one for one in reversed(earlier) if one["verdict"].get("champion")), None)
+    newest = next((one for one in reversed(earlier) if one.get("verdict", {}).get("champion")), None)
     if newest is None:
         return None
     before = newest["decision"].get("numbers", {}).get("wait_intervals")
@@ -95,7 +95,7 @@ def _age(desk: Desk, head: Entry, earlier: Records) -> int:
 
 def _recent(evaluation: Mapping[str, Any], policy: DecisionPolicy) -> list[float]:
     """Return the newest losses of the champion that are not among its first ones, which they are held against."""
-    later = max(0, int(evaluation["served_intervals"]) - policy.recent_intervals)
+    later = max(0, int(evaluation.get("served_intervals", 0)) - policy.recent_intervals)
     return list(evaluation["recent_losses"][-later:]) if later else []
 
 

@@ -1,8 +1,8 @@
 """Pure: what is known of the champion becomes a decision, with its reasons and the way there.
 
-To a user: *"While corrections by the newest labels clearly help, a challenger is trained every three weeks and goes
-live if it is better on intervals neither has seen; while they do not, every lost challenge doubles the wait and only a
-clear win counts."* Besides, a loss that has clearly risen is answered at once, and whoever lost the last comparison
+To a user: *"Once corrections by the newest labels clearly help, a challenger is trained every three weeks and goes
+live if it is better on intervals neither has seen. When they help no more, every lost challenge doubles the wait and
+only a clear win counts."* Besides, a loss that has clearly risen is answered at once, and whoever lost the last comparison
 goes live if it proves clearly better later. Unlabelled drift informs; it never retrains.
 """
 
@@ -63,14 +63,14 @@ def decide(state: State, policy: DecisionPolicy, promotion: PromotionPolicy | No
         answer,
         (reason,),
         (reason, _next_step(answer, state)),
-        _numbers(state, policy, facts),
+        _numbers(state, facts),
         state.forced,
         tuple({"question": one.question, "found": one.found, "answer": one.answer or "go on"} for one in path),
         tuple(one.otherwise for one in ([last] if last.answer else path) if one.otherwise),
     )
 
 
-def _numbers(state: State, policy: DecisionPolicy, facts: Facts) -> dict[str, Any]:
+def _numbers(state: State, facts: Facts) -> dict[str, Any]:
     numbers: dict[str, Any] = {
         "age_intervals": state.age_intervals,
         "due_intervals": facts.due,

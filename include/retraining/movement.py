@@ -1,6 +1,6 @@
 """Pure: whether the world moves, by what corrections brought, and how long to wait for the next challenger.
 
-To a user: *"While corrections by the newest labels clearly help, the world moves: a challenger is due every three
+To a user: *"Once corrections by the newest labels clearly help, the world moves: a challenger is due every three
 weeks. When they help no more, it stands still, and each lost challenge doubles the wait."* It costs no fit to look.
 """
 

@@ -4,15 +4,14 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.retraining import judging, keys, phrases, replay_drawing, replay_report
+from include.retraining.ui import templating
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-UI = Path(__file__).parent / "ui"
 STYLES = ("palette.css", "replay.css")
 TOLD = 60
 """So many fits of a policy are listed; the JSON beside the page has all."""
@@ -64,17 +63,7 @@ def _day(found: Mapping[str, Any], span: str) -> str:
 
 @cache
 def _template() -> "Template":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(UI / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"title": replay_report.title, "visible": phrases.visible}
-    return environment.get_template("replay.html")
+    return templating.environment(title=replay_report.title, visible=phrases.visible).get_template("replay.html")
 
 
 def _style(policies: int) -> str:
@@ -84,4 +73,4 @@ def _style(policies: int) -> str:
         f"body:has(.row-{place}:hover, #show-{place}:focus-visible) .line.of-{place} {{ stroke-width: 4; }}"
         for place in range(policies)
     )
-    return "".join((UI / name).read_text(encoding="utf-8") for name in STYLES) + "\n".join([*hidden, *heard])
+    return templating.style(STYLES) + "\n".join([*hidden, *heard])

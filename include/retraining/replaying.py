@@ -63,13 +63,12 @@ class _World:
     in_force: dict[Interval, Numbers] = field(default_factory=dict)
     lines: list[_Line] = field(default_factory=list)
     """Of labelled intervals that were served, oldest first."""
+    steps: list[Step] = field(default_factory=list)
 
     @property
     def gains(self) -> list[float]:
         """Of corrections, on intervals that they were not fitted on."""
         return [one.gain for one in self.lines if one.gain is not None]
-
-    steps: list[Step] = field(default_factory=list)
 
 
 def stage(history: History, scores: Scores, first: int) -> Stage:

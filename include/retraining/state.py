@@ -18,7 +18,7 @@ class RunnerUp:
     losses: Sequence[float]
     """By interval, oldest first, corrected as if it had served."""
     champion_losses: Sequence[float]
-    """Of the same intervals, as the champion served them."""
+    """Of the same intervals, likewise: as if the champion had served all of them."""
 
 
 @dataclass(frozen=True)

@@ -148,5 +148,15 @@ def test_whether_it_moved_is_what_the_newest_decision_found_that_had_enough_to_g
     assert not deciding.was_moving([])
 
 
+def test_a_run_that_trained_and_never_compared_leaves_the_wait_as_it_was():
+    lost = {
+        "decision": {"numbers": {"wait_intervals": 42}},
+        "verdict": {"answer": "lose", "champion": {"version": "v"}},
+    }
+    cut_off = {"decision": {"numbers": {"wait_intervals": 84}}, "challenger": {"version": "w"}}
+    assert deciding.wait([lost, cut_off], DecisionPolicy()) == deciding.wait([lost], DecisionPolicy()) == 84
+    assert deciding.wait([cut_off], DecisionPolicy()) is None
+
+
 def test_a_first_version_leaves_no_wait():
     assert deciding.wait([{"decision": {}, "verdict": {"answer": "win", "champion": None}}], DecisionPolicy()) is None

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
@@ -11,11 +10,11 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from include.retraining import phrases
+from include.retraining.ui import templating
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-HERE = Path(__file__).parent
 STYLES = ("palette.css", "pages.css")
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -48,22 +47,12 @@ def document(html: bytes) -> HTMLResponse:
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": phrases.number, "share": phrases.share, "visible": phrases.visible}
-    return environment
+    return templating.environment(number=phrases.number, share=phrases.share, visible=phrases.visible)
 
 
 @cache
 def _style() -> str:
-    return "".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
+    return templating.style(STYLES)
 
 
 @cache
