@@ -2,8 +2,8 @@
 
 To a user: *"Once corrections by the newest labels clearly help, a challenger is trained every three weeks and goes
 live if it is better on intervals neither has seen. When they help no more, every lost challenge doubles the wait and
-only a clear win counts."* Besides, a loss that has clearly risen is answered at once, and whoever lost the last comparison
-goes live if it proves clearly better later. Unlabelled drift informs; it never retrains.
+only a clear win counts."* Besides, a loss that has clearly risen is answered at once, and whoever lost the last
+comparison goes live if it proves clearly better later. Unlabelled drift informs; it never retrains.
 """
 
 from collections.abc import Mapping
