@@ -39,6 +39,8 @@ class EndingTimetable(CronDataIntervalTimetable):  # type: ignore[misc]
         return found
 
 
-def of(spec: "ModelSpec") -> EndingTimetable:
-    """Return when the runs of a model are scheduled."""
+def of(spec: "ModelSpec") -> CronDataIntervalTimetable:
+    """Return when the runs of a model are scheduled; ours, which has to be registered by the plugin, only for an end."""
+    if spec.end is None:
+        return CronDataIntervalTimetable(spec.schedule, spec.timezone)
     return EndingTimetable(spec.schedule, spec.timezone, spec.end)

@@ -123,7 +123,7 @@ class World:
     def spec(self) -> ModelSpec:
         """The spec as it is shipped, but for a shorter memory: four of each weekday and 28 intervals are enough."""
         shipped = specs.load(MODEL)
-        return replace(shipped, windows=replace(shipped.windows, training_intervals=25))
+        return replace(shipped, windows=replace(shipped.windows, training_intervals=25, older_every=0))
 
     @classmethod
     def begun(cls, folder: Path) -> "World":
