@@ -30,7 +30,7 @@ setup: .venv/.installed  ## Make .venv with the pinned requirements (other targe
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-virtualenv -r requirements.txt -r requirements-dev.txt
 	@touch $@
 
-demo: setup  ## Replay days of real flights through Airflow, then serve (DAYS=22, DEMO_EXIT=1 ends after the summary)
+demo: setup  ## Replay days of real flights through Airflow, then serve (DAYS=15, DEMO_EXIT=1 ends after the summary)
 	@exec $(PY) -m demo
 
 test: setup  ## Every test that needs PyPI only (ARGS="-k name" for some); `make test-long` and `make browser` have the rest

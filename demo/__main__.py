@@ -1,6 +1,6 @@
 """`make demo`: real flights, a real scheduler, a champion model after a minute.
 
-Environment: DAYS (how many days to replay, default 22), DEMO_EXIT=1 (end after the summary; status 0 only if every
+Environment: DAYS (how many days to replay, default 15), DEMO_EXIT=1 (end after the summary; status 0 only if every
 run succeeded and the days showed what they should), DEMO_STATE (state folder, default `.demo`), DEMO_DAGS (folder of
 DAG files, default `dags`).
 """

@@ -11,8 +11,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 FIRST_DAY = date(2013, 1, 27)
 LAST_DAY = date(2013, 12, 31)
 STORM = (date(2013, 2, 8), date(2013, 2, 9))
-DEFAULT_DAYS = 22
-REFIT_DAYS = 21  # the rule of `flight_delays` challenges a first champion this many intervals after its promotion
+DEFAULT_DAYS = 15
+REFIT_DAYS = 14  # the rule of `flight_delays` challenges a first champion this many intervals after its promotion
 KEEP_DAYS = 3  # labels are a day late, so the third day is the first that can judge a champion
 
 

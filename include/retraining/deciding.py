@@ -65,8 +65,9 @@ def wait(earlier: Records, policy: DecisionPolicy) -> int | None:
     newest = next((one for one in reversed(earlier) if one.get("verdict", {}).get("champion")), None)
     if newest is None:
         return None
-    before = newest["decision"].get("numbers", {}).get("wait_intervals")
-    return wait_after(before, newest["verdict"]["answer"] == WIN, policy)
+    numbers = newest["decision"].get("numbers", {})
+    won, moving = newest["verdict"]["answer"] == WIN, bool(numbers.get("is_moving"))
+    return wait_after(numbers.get("wait_intervals"), won, moving, policy)
 
 
 def was_moving(earlier: Records) -> bool:

@@ -1,6 +1,6 @@
 """Pure: whether the world moves, by what corrections brought, and how long to wait for the next challenger.
 
-To a user: *"Once corrections by the newest labels clearly help, the world moves: a challenger is due every three
+To a user: *"Once corrections by the newest labels clearly help, the world moves: a challenger is due every two
 weeks. When they help no more, it stands still, and each lost challenge doubles the wait."* It costs no fit to look.
 """
 
@@ -64,31 +64,36 @@ def shortest_wait(policy: DecisionPolicy) -> int:
     What ageing costs grows with the time since a fit, so the best wait grows with the square root of what a fit costs
     (Harris, How many parts to make at once, Factory 10, 1913).
 
-    >>> shortest_wait(DecisionPolicy(minimum_age_intervals=21, price=4)), shortest_wait(DecisionPolicy(price=0.01))
-    (42, 7)
+    >>> shortest_wait(DecisionPolicy(price=4)), shortest_wait(DecisionPolicy(price=0.01))
+    (28, 7)
     """
     asked: int = round(policy.minimum_age_intervals * float(policy.price) ** 0.5)
     return min(max(asked, policy.cooldown_intervals), policy.maximum_age_intervals)
 
 
-def wait_after(wait: int | None, won: bool, policy: DecisionPolicy) -> int:
-    """Return the wait after a challenge: halved by one that was won, doubled by one that was lost, within its bounds.
+def wait_after(wait: int | None, won: bool, moving: bool, policy: DecisionPolicy) -> int:
+    """Return the wait after a challenge: doubled by one that was lost, as it was after one that was won.
+
+    What happens while the world moves says nothing of how it stands still: then the waits begin anew.
 
     Parameters
     ----------
     wait : int or None
         In intervals, before the challenge; None before the first.
     won : bool
+    moving : bool
+        Whether the world moved when the challenger was trained.
     policy : DecisionPolicy
 
     Examples
     --------
-    >>> wait_after(None, False, DecisionPolicy()), wait_after(84, True, DecisionPolicy())
-    (42, 42)
+    >>> policy = DecisionPolicy()
+    >>> wait_after(None, False, False, policy), wait_after(42, True, False, policy), wait_after(84, False, True, policy)
+    (28, 42, 14)
     """
     least = shortest_wait(policy)
-    before = least if wait is None else wait
-    return max(least, before // 2) if won else min(policy.maximum_age_intervals, 2 * before)
+    before = least if wait is None or moving else max(least, wait)
+    return before if won or moving else min(policy.maximum_age_intervals, 2 * before)
 
 
 def due_after(wait: int | None, moving: Movement, policy: DecisionPolicy) -> int:

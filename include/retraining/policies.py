@@ -100,7 +100,7 @@ class DecisionPolicy:
 
     price: float = 1.0
     """What a retrain costs against the usual. The shortest wait grows with its square root: at 4 it is doubled."""
-    minimum_age_intervals: int = 21
+    minimum_age_intervals: int = 14
     """While the world moves, a challenger is due after so many intervals, at a price of 1."""
     maximum_age_intervals: int = 112
     """While it does not, every lost challenge doubles the wait, up to so many intervals."""

@@ -254,7 +254,8 @@ def _settle(
     """Let a winner go live; whoever lost is the runner-up, and the wait follows from it."""
     is_promoted = verdict.answer == promotion.WIN
     world.lost = 0 if is_promoted else world.lost + 1
-    world.wait, world.compared_at = wait_after(world.wait, is_promoted, scores.spec.decision), place
+    world.wait = wait_after(world.wait, is_promoted, world.moving, scores.spec.decision)
+    world.compared_at = place
     world.runner_up = world.champion if is_promoted else challenger
     if is_promoted:
         _go_live(world, challenger, moment)

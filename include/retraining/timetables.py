@@ -40,7 +40,7 @@ class EndingTimetable(CronDataIntervalTimetable):  # type: ignore[misc]
 
 
 def of(spec: "ModelSpec") -> CronDataIntervalTimetable:
-    """Return when the runs of a model are scheduled; ours, which has to be registered by the plugin, only for an end."""
+    """Return when the runs of a model are scheduled; ours, which the plugin registers, only where there is an end."""
     if spec.end is None:
         return CronDataIntervalTimetable(spec.schedule, spec.timezone)
     return EndingTimetable(spec.schedule, spec.timezone, spec.end)

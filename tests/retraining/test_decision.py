@@ -29,7 +29,7 @@ STATE = State(
 BETTER = RunnerUp("20130115-def", [0.40] * 7 + [0.42] * 7, [0.50] * 14)
 NO_BETTER = RunnerUp("20130115-def", [0.50, 0.60] * 7, [0.50] * 14)
 CASES = {
-    "all is well": ({}, KEEP, "3 of 21 intervals have passed .* 0.500 against 0.500 .*: not clearly worse"),
+    "all is well": ({}, KEEP, "3 of 14 intervals have passed .* 0.500 against 0.500 .*: not clearly worse"),
     "too few rows": ({"rows": 99}, INSUFFICIENT, "has 99 rows; at least 100 are needed"),
     "an empty interval": ({"rows": 0}, INSUFFICIENT, "has 0 rows"),
     "just enough rows": ({"rows": 100}, KEEP, "not clearly worse"),
@@ -46,18 +46,18 @@ CASES = {
     "of another release": ({"unloadable": "numpy 1, here is 2"}, RETRAIN, "loaded any more: .* by numpy 1, here is 2"),
     "of another release, no holdout": ({"unloadable": "x", "holdout_intervals": 6}, INSUFFICIENT, "only 6 .* fairly"),
     "forced with too few rows": ({"forced": True, "rows": 5}, INSUFFICIENT, "has 5 rows"),
-    "one interval young": ({"age_intervals": 20}, KEEP, "20 of 21 intervals"),
-    "of age": ({"age_intervals": 21}, RETRAIN, "trained 21 intervals ago; one is due after 21, since no correction"),
-    "of age, no holdout": ({"age_intervals": 21, "holdout_intervals": 0}, INSUFFICIENT, "only 0 labelled"),
+    "one interval young": ({"age_intervals": 13}, KEEP, "13 of 14 intervals"),
+    "of age": ({"age_intervals": 14}, RETRAIN, "trained 14 intervals ago; one is due after 14, since no correction"),
+    "of age, no holdout": ({"age_intervals": 14, "holdout_intervals": 0}, INSUFFICIENT, "only 0 labelled"),
     "lost before, standing still": (
         {"age_intervals": 30, "wait_intervals": 42, "gains": USELESS},
         KEEP,
         "30 of 42 intervals",
     ),
     "lost before, moving": (
-        {"age_intervals": 21, "wait_intervals": 42, "gains": HELPING},
+        {"age_intervals": 14, "wait_intervals": 42, "gains": HELPING},
         RETRAIN,
-        "due after 21, since corrections by the newest labels help, so the world moves .8.7 standard errors",
+        "due after 14, since corrections by the newest labels help, so the world moves .8.7 standard errors",
     ),
     "worse, too soon": ({"recent_losses": WORSE, "age_intervals": 6}, KEEP, "clearly worse, but too soon, 7 must pass"),
     "worse": ({"recent_losses": WORSE, "age_intervals": 7}, RETRAIN, "rose from 0.500 to 0.600 over the last 7"),
@@ -76,7 +76,7 @@ CASES = {
         "Runner-up 20130115-def over 14 .* lower by 0.090, at least",
     ),
     "a runner-up no better": ({"runner_up": NO_BETTER}, KEEP, "not clearly worse"),
-    "due beside a better runner-up": ({"runner_up": BETTER, "age_intervals": 21}, RETRAIN, "one is due after 21"),
+    "due beside a better runner-up": ({"runner_up": BETTER, "age_intervals": 14}, RETRAIN, "one is due after 14"),
 }
 
 
@@ -140,9 +140,9 @@ def test_the_limit_that_is_told_is_the_limit(name):
 
 def test_a_decision_reads_as_a_log():
     told = describe(asdict(decide(STATE, POLICY))).splitlines()
-    assert told[0].startswith("keep: 3 of 21 intervals have passed")
+    assert told[0].startswith("keep: 3 of 14 intervals have passed")
     assert told[1] == "  Does the interval have enough rows? 900 rows, 100 are needed -> go on"
-    assert told[-2].startswith("  Would change it: 18 more interval(s)")
+    assert told[-2].startswith("  Would change it: 11 more interval(s)")
 
 
 LOSSES = st.lists(st.floats(0.01, 3), max_size=12)
@@ -159,7 +159,7 @@ STATES = st.builds(
     is_overtaken=st.booleans(),
     unloadable=st.sampled_from([None, "numpy 1, here is 2"]),
     age_intervals=st.none() | st.integers(0, 40),
-    wait_intervals=st.none() | st.integers(21, 112),
+    wait_intervals=st.none() | st.integers(14, 112),
     gains=st.lists(st.floats(-1, 1), max_size=40),
     runner_up=st.sampled_from([None, BETTER, NO_BETTER]),
     recent_losses=LOSSES,

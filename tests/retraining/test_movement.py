@@ -1,4 +1,4 @@
-"""Movement: the world moves where corrections help by more than chance; waits double and halve within bounds."""
+"""Movement: the world moves where corrections help by more than chance; waits double within bounds."""
 
 import pytest
 from hypothesis import given
@@ -48,18 +48,24 @@ def test_noise_around_nothing_is_no_movement():
 
 @pytest.mark.parametrize(
     ("wait", "won", "after"),
-    [(None, False, 42), (42, False, 84), (84, False, 112), (112, False, 112), (112, True, 56), (30, True, 21)],
+    [(None, False, 28), (28, False, 56), (84, False, 112), (112, False, 112), (None, True, 14), (84, True, 84)],
 )
-def test_a_lost_challenge_doubles_the_wait_and_a_won_one_halves_it(wait, won, after):
-    assert wait_after(wait, won, POLICY) == after
+def test_a_lost_challenge_doubles_the_wait_and_a_won_one_leaves_it(wait, won, after):
+    assert wait_after(wait, won, False, POLICY) == after
 
 
-@pytest.mark.parametrize(("price", "wait"), [(1.0, 21), (4.0, 42), (100.0, 112), (0.01, 7)])
+@pytest.mark.parametrize("won", [True, False])
+@pytest.mark.parametrize("wait", [None, 14, 112])
+def test_after_a_challenge_while_the_world_moves_the_waits_begin_anew(wait, won):
+    assert wait_after(wait, won, True, POLICY) == 14
+
+
+@pytest.mark.parametrize(("price", "wait"), [(1.0, 14), (4.0, 28), (100.0, 112), (0.01, 7)])
 def test_the_shortest_wait_grows_with_the_root_of_the_price_within_its_bounds(price, wait):
     assert shortest_wait(DecisionPolicy(price=price)) == wait
 
 
-@pytest.mark.parametrize(("gains", "wait", "due"), [([], None, 21), ([], 84, 84), ([1.0] * 20, 84, 21)])
+@pytest.mark.parametrize(("gains", "wait", "due"), [([], None, 14), ([], 84, 84), ([1.0] * 20, 84, 14)])
 def test_movement_shortens_the_wait(gains, wait, due):
     assert due_after(wait, movement(gains, POLICY), POLICY) == due
 
@@ -70,9 +76,9 @@ def test_the_unit_of_the_loss_does_not_matter(gains, scale):
     assert scaled.standard_errors == pytest.approx(movement(gains, POLICY).standard_errors, abs=0.02)
 
 
-@given(st.lists(st.booleans(), max_size=30))
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30))
 def test_waits_stay_within_their_bounds_whatever_happens(outcomes):
     wait = None
-    for won in outcomes:
-        wait = wait_after(wait, won, POLICY)
+    for won, moving in outcomes:
+        wait = wait_after(wait, won, moving, POLICY)
         assert shortest_wait(POLICY) <= wait <= POLICY.maximum_age_intervals

@@ -49,7 +49,7 @@ def test_it_decides_by_wait_movement_loss_and_what_there_is():
     still = {"gains": (), "served": ()}
     assert told(**still, age_intervals=41).answer == KEEP
     assert told(**still, age_intervals=42).answer == RETRAIN
-    assert told(served=(), age_intervals=21).answer == RETRAIN, "the world moves"
+    assert told(served=(), age_intervals=14).answer == RETRAIN, "the world moves"
     assert told(gains=(), served=(0.1, 0.2) * 5 + (9.0, 9.1) * 4).answer == RETRAIN
     assert told(gains=(), served=(0.1, 0.2) * 3 + (9.0,) * 7).answer == KEEP, "thirteen are too few to tell apart"
     assert told(**still, age_intervals=42, holdout_intervals=1).answer == INSUFFICIENT

@@ -15,7 +15,7 @@ import pytest
 from include.retraining import connections, reproducing, specs
 from include.retraining.verifying import verify
 from tests.conftest import ROOT, SECRET, connection_env
-from tests.run.conftest import World, schema_of
+from tests.run.conftest import World, schema_of, short_suite
 
 pytestmark = [pytest.mark.run, pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 SCHEMAS = ROOT / "include" / "retraining" / "schemas"
@@ -41,9 +41,6 @@ def world(
 ) -> Iterator[World]:
     """Deploy one example model with a short suite and a store in a folder."""
     folder, model = tmp_path_factory.mktemp("example"), request.param
-    suite = json.loads((ROOT / "include" / "models" / f"{model}_suite.json").read_text())
-    kept = [one for one in suite["expectations"] if one["meta"].get("on") == "labels"][1:3]
-    (folder / "suite.json").write_text(json.dumps({**suite, "expectations": [suite["expectations"][1], *kept]}))
     key = connections.Settings("signing", "generic", login="key-1", password=SECRET)
     found = {
         "store": connections.Settings("store", "fs", extra={"path": str(folder / "store")}),
@@ -55,7 +52,7 @@ def world(
     with pytest.MonkeyPatch.context() as patch:
         for name, settings in found.items():
             patch.setenv(f"AIRFLOW_CONN_{name.upper()}", connection_env(settings))
-        patch.setattr(f"include.models.{model}.SPEC", replace(spec, suite=folder / "suite.json"))
+        patch.setattr(f"include.models.{model}.SPEC", replace(spec, suite=short_suite(spec.suite, folder, 2, 3)))
         made = World(warehouse_file, model=model)
         for day in ("2013-01-27", "2013-01-29"):
             made.trigger(day)

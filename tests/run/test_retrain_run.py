@@ -81,7 +81,7 @@ class TestKeep:
         told = world.trigger("2013-01-28")
         assert told.state == "success"
         assert told.sections["decision"]["answer"] == "keep"
-        assert "1 of 21 intervals" in told.sections["decision"]["sentences"][0]
+        assert "1 of 14 intervals" in told.sections["decision"]["sentences"][0]
         assert told.tasks["train_candidate"] == told.tasks["promote"] == "skipped"
         assert told.tasks["report"] == "success"
 
