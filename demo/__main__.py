@@ -113,7 +113,7 @@ def replay_and_tell(where: Layout, env: dict[str, str], api: Api, child: Child, 
     """Replay up to the goal and print the summary; 0 if all went well and the days showed what they should."""
     began = datetime.now(UTC)
     failed = replay(api, child, goal)
-    unasked = api.failed_on_schedule(DAG_ID, began)
+    unasked, silent = api.failed_on_schedule(DAG_ID, began), api.without_note(DAG_ID, began)
     rows = [row for row in _summaries(env) if row["day"] in set(plan.days_until(goal.until))]
     say("\n" + summary.table(rows) + "\n")
     for line in summary.notes(rows):
@@ -126,9 +126,11 @@ def replay_and_tell(where: Layout, env: dict[str, str], api: Api, child: Child, 
         say(f"FAILED: the run of {day:%-d %B}; its log is in {where.airflow_home / 'logs'} and in Airflow's pages.")
     for run_id in unasked:
         say(f"FAILED: {run_id}, which the schedule began by itself; its log is in Airflow's pages.")
+    for run_id in silent:
+        say(f"FAILED: {run_id} has no note with its decision; the log of its task `report` says why.")
     for gap in gaps:
         say(f"FAILED: these days should have shown {gap} and did not.")
-    return 1 if failed or unasked or gaps else 0
+    return 1 if failed or unasked or silent or gaps else 0
 
 
 def replay(api: Api, child: Child, goal: plan.Goal) -> list[date]:

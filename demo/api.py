@@ -160,6 +160,12 @@ class Api:
         asked = {"run_type": "scheduled", "state": "failed", "start_date_gte": since.isoformat(), "limit": 100}
         return [run["dag_run_id"] for run in self.call("GET", f"/dags/{dag_id}/dagRuns", params=asked)["dag_runs"]]
 
+    def without_note(self, dag_id: str, since: datetime) -> list[str]:
+        """List the ids of the runs that began after a moment, succeeded and tell no decision as their note."""
+        asked = {"state": "success", "start_date_gte": since.isoformat(), "limit": 100}
+        found = self.call("GET", f"/dags/{dag_id}/dagRuns", params=asked)["dag_runs"]
+        return [run["dag_run_id"] for run in found if not run["note"]]
+
     def tasks(self, dag_id: str, run_id: str) -> list[TaskRun]:
         """List the tasks of a run that have ended, in the order in which they did."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"

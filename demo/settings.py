@@ -19,7 +19,8 @@ from demo.services import ROOT, S3, new_s3
 from include.retraining import env_lines
 
 ENV_FILE = "airflow.env"
-ADMIN = "admin"
+ADMIN, NOTES = "admin", "notes"
+"""Who may do everything, and who writes the notes of runs: tasks never hold the password of the first."""
 API_PORT = 8080
 DAGS = ROOT / "dags"
 
@@ -99,6 +100,14 @@ def environment(
         "AIRFLOW_CONN_STORE": json.dumps(s3.connection()),
         "AIRFLOW_CONN_SIGNING": kept.get("AIRFLOW_CONN_SIGNING") or key_connection(*new_key("signing")),
         "AIRFLOW_CONN_PSEUDONYMS": kept.get("AIRFLOW_CONN_PSEUDONYMS") or key_connection(*new_key("pseudonyms")),
+        "AIRFLOW_CONN_AIRFLOW_API": json.dumps(
+            {
+                "conn_type": "http",
+                "host": f"http://{LOOPBACK}:{port}",
+                "login": NOTES,
+                "password": _notes_password(kept),
+            }
+        ),
         "DEMO_ADMIN_PASSWORD": kept.get("DEMO_ADMIN_PASSWORD") or password(),
         **_secrets(kept),
         **_places(where, port, dags),
@@ -128,6 +137,10 @@ TUNING = {
 }
 
 
+def _notes_password(kept: Mapping[str, str]) -> str:
+    return str(json.loads(kept.get("AIRFLOW_CONN_AIRFLOW_API", "{}")).get("password") or password())
+
+
 def _secrets(kept: Mapping[str, str]) -> dict[str, str]:
     made = {
         "AIRFLOW__CORE__FERNET_KEY": fernet_key(),
@@ -147,7 +160,7 @@ def _places(where: Layout, port: int, dags: Path) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin,{NOTES}:op",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__API__HOST": LOOPBACK,
@@ -194,7 +207,7 @@ def prepare(where: Layout, data_until: str, dags: Path = DAGS) -> dict[str, str]
     home = where.airflow_home
     home.mkdir(parents=True, exist_ok=True)
     passwords = Path(env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
-    passwords.write_text(json.dumps({ADMIN: env["DEMO_ADMIN_PASSWORD"]}) + "\n")
+    passwords.write_text(json.dumps({ADMIN: env["DEMO_ADMIN_PASSWORD"], NOTES: _notes_password(env)}) + "\n")
     passwords.chmod(0o600)
     config = home / "config"
     if config.is_symlink() or not config.exists():

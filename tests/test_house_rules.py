@@ -41,7 +41,7 @@ PURE = words(
     "replayed replaying replay_scores replay_ours replay_runners replay_report replay_drawing rivals"
 )
 DOORS = set(words("warehouse store s3 connections alerts metrics assets links intake registry snapshots records files"))
-DOORS |= {"predictions", "corrections", "histories", "refits"}
+DOORS |= {"predictions", "corrections", "histories", "refits", "run_notes"}
 CLIENTS = set(
     words("airflow boto3 botocore sqlalchemy psycopg2 sqlite3 fastapi requests urllib http socket subprocess")
 )

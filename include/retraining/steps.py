@@ -141,8 +141,11 @@ def report(  # noqa: PLR0913 - Airflow hands these over by name
     data_interval_start: Any = None,
     data_interval_end: Any = None,
 ) -> dict[str, Any]:
-    """Write what this run did and why, send one message and the gauges. Always runs; never decides the run's state."""
-    from include.retraining import alerts, intake, metrics, outcome
+    """Write what this run did and why, send one message, the run's note and the gauges.
+
+    Always runs; never decides the run's state.
+    """
+    from include.retraining import alerts, intake, metrics, outcome, run_notes
 
     trigger = intake.trigger(run_id, dag_run, (data_interval_start, data_interval_end), params)
     spec, failed = specs.load(model), alerts.failed_tasks(model, run_id)
@@ -152,6 +155,7 @@ def report(  # noqa: PLR0913 - Airflow hands these over by name
         alerts.send_last(spec, outcome.unrecorded(trigger, failed, error), error)
         raise
     alerts.send(spec, found)
+    run_notes.send(model, trigger.run_id, found)
     metrics.send(model, found)
     return {name: found[name] for name in ("answer", "champion", "sentences")}
 

@@ -186,3 +186,10 @@ def test_silence_is_told(monkeypatch):
     with pytest.raises(ServiceError, match=r"Airflow does not answer GET /importErrors: ConnectError"):
         nobody.import_errors()
     nobody._client.close()
+
+
+def test_runs_without_a_note_are_named(server, client):
+    runs = [{"dag_run_id": "told", "note": "keep: Nothing is worse."}, {"dag_run_id": "silent", "note": None}]
+    server.answers["GET /dags/dag/dagRuns"] = [(200, {"dag_runs": runs})]
+    assert client.without_note("dag", datetime(2026, 11, 27, tzinfo=UTC)) == ["silent"]
+    assert parse_qs(server.queries[-1])["start_date_gte"] == ["2026-11-27T00:00:00+00:00"]

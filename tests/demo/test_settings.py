@@ -46,8 +46,23 @@ def test_connections_that_others_have_added_are_kept(where):
 def test_two_folders_share_no_secret(tmp_path):
     one, two = (prepare(layout(tmp_path / name), UNTIL) for name in ("one", "two"))
     secret = ["DEMO_ADMIN_PASSWORD", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"]
-    secret += ["AIRFLOW__API__SECRET_KEY", "AIRFLOW_CONN_STORE", "AIRFLOW_CONN_SIGNING", "AIRFLOW_CONN_PSEUDONYMS"]
+    secret += [
+        "AIRFLOW_CONN_AIRFLOW_API",
+        "AIRFLOW__API__SECRET_KEY",
+        "AIRFLOW_CONN_STORE",
+        "AIRFLOW_CONN_SIGNING",
+        "AIRFLOW_CONN_PSEUDONYMS",
+    ]
     assert not [name for name in secret if one[name] == two[name]]
+
+
+def test_who_writes_notes_may_log_in_and_is_nobody_else(where):
+    env = prepare(where, UNTIL)
+    found = json.loads(env["AIRFLOW_CONN_AIRFLOW_API"])
+    passwords = json.loads((where.airflow_home / "passwords.json").read_text())
+    assert passwords == {"admin": env["DEMO_ADMIN_PASSWORD"], "notes": found["password"]}
+    assert (found["login"], found["host"]) == ("notes", env["AIRFLOW__API__BASE_URL"])
+    assert found["password"] != env["DEMO_ADMIN_PASSWORD"]
 
 
 def test_taken_ports_are_left_to_who_has_them(where):
