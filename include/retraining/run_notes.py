@@ -46,8 +46,8 @@ def send(model: str, run_id: str, found: dict[str, Any]) -> bool:
             write_patiently(client, settings, (f"retrain_{model}", run_id), text(found))
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
         log.warning(
-            "The run has no note: Airflow's API at %s said %s. Connection `%s` needs its address as host, and login and "
-            "password of a user who may edit runs.",
+            "The run has no note: Airflow's API at %s said %s. Connection `%s` needs its address as host, and login "
+            "and password of one who may edit runs.",
             settings.host,
             error,
             AIRFLOW_API,
