@@ -128,13 +128,14 @@ def test_a_better_runner_up_is_compared_once_more_and_goes_live(store, keyring):
     assert verdict["numbers"]["confidence"] == SPEC.promotion.runner_up_confidence
 
 
-CHALLENGED = [("lose", 42), ("lose", 84), ("win", 42)]
+CHALLENGED = [("lose", False, 28), ("lose", False, 56), ("win", False, 56), ("lose", True, 14), ("lose", False, 28)]
+"""The verdict of each challenge, whether the world moved, and the wait that follows."""
 
 
 def test_the_wait_follows_from_the_challenges_so_far():
     earlier: list[dict] = []
-    for answer, expected in CHALLENGED:
-        numbers = {"wait_intervals": deciding.wait(earlier, DecisionPolicy())}
+    for answer, moving, expected in CHALLENGED:
+        numbers = {"wait_intervals": deciding.wait(earlier, DecisionPolicy()), "is_moving": moving}
         verdict = {"answer": answer, "champion": {"version": "v"}, "challenger": {"version": "w"}}
         earlier.append({"decision": {"answer": "retrain", "numbers": numbers}, "verdict": verdict})
         assert deciding.wait(earlier, DecisionPolicy()) == expected
