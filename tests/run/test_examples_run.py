@@ -32,7 +32,7 @@ METRICS = {
     "arrival_minutes": {"squared_error", "absolute_error", "r2", "bias", "spread_ratio"},
     "delay_class": {"log_loss", "accuracy", "auc", "average_precision", "calibration_error", "unseen"},
 }
-ON_TRIAL = r" A correction is on trial: 0 of 7 intervals have shown what it does\."
+ON_TRIAL = r" A correction is on trial: 1 of 7 intervals have shown what it does\."
 
 
 @pytest.fixture(scope="module", params=FIRST)
