@@ -84,6 +84,7 @@ def test_interrupt_before_anything_runs_stops_everything(where, tmp_path):
     assert living(where) == []
 
 
+@pytest.mark.long
 def test_interrupt_while_serving_stops_everything(where, tmp_path):
     log = tmp_path / "demo.log"
     demo = start(where, tmp_path, log, DEMO_EXIT="0", DAYS="1")
