@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from include.retraining import judging
-from include.retraining.movement import shortest_wait
+from include.retraining.movement import FEWEST, shortest_wait
 from include.retraining.policies import DecisionPolicy
 from include.retraining.state import Facts, State, mean
 
@@ -145,6 +145,8 @@ def _moving(facts: Facts) -> str:
     seen = facts.movement
     if not seen.intervals:
         return "no correction has been judged yet"
+    if seen.intervals < FEWEST:
+        return f"{seen.intervals} intervals are too few to tell whether corrections help, {FEWEST} are needed"
     about = f"{seen.standard_errors:.1f} standard errors over {seen.intervals} intervals, limit {seen.limit:g}"
     verb = "help, so the world moves" if seen.is_moving else "do not clearly help"
     return f"corrections by the newest labels {verb} ({about})"

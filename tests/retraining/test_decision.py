@@ -48,6 +48,11 @@ CASES = {
     "forced with too few rows": ({"forced": True, "rows": 5}, INSUFFICIENT, "has 5 rows"),
     "one interval young": ({"age_intervals": 13}, KEEP, "13 of 14 intervals"),
     "of age": ({"age_intervals": 14}, RETRAIN, "trained 14 intervals ago; one is due after 14, since no correction"),
+    "of age, few corrections": (
+        {"age_intervals": 14, "gains": [0.1] * 13},
+        RETRAIN,
+        "since 13 intervals are too few to tell whether corrections help, 14 are needed",
+    ),
     "of age, no holdout": ({"age_intervals": 14, "holdout_intervals": 0}, INSUFFICIENT, "only 0 labelled"),
     "lost before, standing still": (
         {"age_intervals": 30, "wait_intervals": 42, "gains": USELESS},
