@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include.retraining import env_lines
-from include.retraining.errors import ConnectionInvalid
+from include.retraining.errors import ConnectionInvalid, ConnectionMissing
 
 if TYPE_CHECKING:
     from include.retraining.registry import Registry
@@ -162,7 +162,7 @@ def _from_airflow(name: str) -> Settings:
     try:
         found = Connection.get(name)
     except (AirflowNotFoundException, AirflowRuntimeError):
-        raise ConnectionInvalid(f"Connection `{name}` does not exist. {_where(name)}") from None
+        raise ConnectionMissing(f"Connection `{name}` does not exist. {_where(name)}") from None
     parts = {key: getattr(found, key) for key in ("conn_type", "host", "port", "login", "password", "schema")}
     return _settings(name, parts, dict(found.extra_dejson))
 

@@ -3,7 +3,8 @@
 RetrainingError
 ├── BadInput                 found wrong as it is; trying again changes nothing
 │   ├── SpecError            a model's spec, query or suite file
-│   ├── ConnectionInvalid   an Airflow Connection that is missing or malformed
+│   ├── ConnectionInvalid    an Airflow Connection that is malformed
+│   │   └── ConnectionMissing    … or is not there
 │   ├── CredentialsError     a server refused who we are
 │   ├── DataError            rows or labels that cannot be used
 │   ├── ValidationBlocked    a critical expectation failed
@@ -31,6 +32,10 @@ class SpecError(BadInput):
 
 class ConnectionInvalid(BadInput):
     """An Airflow Connection is missing or malformed."""
+
+
+class ConnectionMissing(ConnectionInvalid):
+    """There is no such Airflow Connection."""
 
 
 class CredentialsError(BadInput):

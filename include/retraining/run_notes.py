@@ -13,7 +13,7 @@ import httpx
 
 from include.retraining import connections
 from include.retraining.connections import Settings
-from include.retraining.errors import ConnectionInvalid
+from include.retraining.errors import ConnectionInvalid, ConnectionMissing
 
 log = logging.getLogger(__name__)
 AIRFLOW_API = "airflow_api"
@@ -37,9 +37,10 @@ def send(model: str, run_id: str, found: dict[str, Any]) -> bool:
     """
     try:
         settings = connections.settings(AIRFLOW_API)
+    except ConnectionMissing:
+        return False
     except ConnectionInvalid as error:
-        if "does not exist" not in str(error):
-            log.warning("The run has no note: %s", error)
+        log.warning("The run has no note: %s", error)
         return False
     try:
         with httpx.Client(base_url=address(settings), timeout=PATIENCE_S) as client:
