@@ -7,8 +7,8 @@ from typing import Any
 
 from include.retraining import comparing, decision, keys, libraries, records, scoring
 from include.retraining.desk import Desk
-from include.retraining.movement import FEWEST, wait_after
-from include.retraining.policies import DecisionPolicy
+from include.retraining.movement import wait_after
+from include.retraining.policies import FEWEST_JUDGED, DecisionPolicy
 from include.retraining.promotion import WIN
 from include.retraining.promotion_log import Entry
 
@@ -39,7 +39,7 @@ def decide(desk: Desk) -> dict[str, Any]:
         is_overtaken=head is not None and as_of < head.effective_from,
         age_intervals=_age(desk, head, earlier) if head else None,
         wait_intervals=wait(earlier, spec.decision),
-        gains=evaluation.get("gains", []) if is_of_head else [],  # an earlier release did not tell them
+        biases=evaluation.get("biases", []) if is_of_head else [],  # an earlier release did not tell them
         was_moving=was_moving(told),
         recent_losses=_recent(evaluation, spec.decision) if is_of_head else [],
         reference_losses=evaluation["reference_losses"] if is_of_head else [],
@@ -73,7 +73,7 @@ def wait(earlier: Records, policy: DecisionPolicy) -> int | None:
 def was_moving(earlier: Records) -> bool:
     """Return whether the newest of earlier decisions that had enough to go by found that the world moves."""
     numbers = (one.get("decision", {}).get("numbers", {}) for one in reversed(earlier))
-    return next((bool(one["is_moving"]) for one in numbers if one.get("movement_intervals", 0) >= FEWEST), False)
+    return next((bool(one["is_moving"]) for one in numbers if one.get("movement_intervals", 0) >= FEWEST_JUDGED), False)
 
 
 def _earlier(desk: Desk) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """Pure: what is known of the champion becomes a decision, with its reasons and the way there.
 
-To a user: *"Once corrections by the newest labels clearly help, a challenger is trained every two weeks and goes
-live if it is better on intervals neither has seen. When they help no more, every lost challenge doubles the wait and
-only a clear win counts."* Besides, a loss that has clearly risen is answered at once, and whoever lost the last
-comparison goes live if it proves clearly better later. Unlabelled drift informs; it never retrains.
+To a user: *"While the live model errs alike on neighbouring days, a challenger is trained every two weeks and goes
+live if it is better on intervals neither has seen. While its errors come in no order, every lost challenge doubles the
+wait and only a clear win counts."* Besides, a loss that has clearly risen is answered at once, and whoever lost the
+last comparison goes live if it proves clearly better later. Unlabelled drift informs; it never retrains.
 """
 
 from collections.abc import Mapping

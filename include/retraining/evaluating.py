@@ -58,7 +58,8 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "metric": judging.of(spec.task).key,
         "intervals": fresh,
         **_losses(fresh, mine, spec.decision.recent_intervals),
-        "gains": gains[-max(spec.decision.evidence_intervals, spec.recalibration.proof_intervals) :],
+        "gains": gains[-spec.recalibration.proof_intervals :],
+        "biases": _biases(lines)[-spec.decision.evidence_intervals :],
         "runner_up": runner_up,
         "drift": _drift(versions, spec, inputs, rows, champion, _shifted_before(earlier, champion)),
         "recalibration": correction,
@@ -97,6 +98,11 @@ def _next(  # noqa: PLR0913 - all that the two need
     correction = recalibrating.propose(versions, spec, inputs, validation, champion, gains)
     in_force = bool(correction and correction["proof"]["in_force"])
     return correction, runners.look(versions.registry, spec, inputs, validation, champion, earlier, in_force)
+
+
+def _biases(lines: dict[str, dict[str, Any]]) -> list[Any]:
+    """Return how what served erred in the mean, by interval, oldest first, of the lines that tell it."""
+    return [lines[span]["raw_bias"] for span in sorted(lines) if "raw_bias" in lines[span]]
 
 
 def _newly_labelled(

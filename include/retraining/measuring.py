@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn import metrics
 
 from include.retraining import evaluation
+from include.retraining.movement import Bias
 from include.retraining.phrases import visible
 from include.retraining.policies import BINARY, MULTICLASS, REGRESSION
 
@@ -100,6 +101,34 @@ def calibration_error(hits: Floats, chances: Floats) -> float:
     return round(float(np.abs(gaps).sum() / len(hits)), 12)  # a bin's gap times its share of rows
 
 
+def calibration(task: str, labels: Labels, predictions: Floats, classes: Sequence[str] = ()) -> float:
+    """Return the calibration error of one interval of chances, as ``measure`` tells it, without the other metrics.
+
+    >>> calibration("multiclass", np.array(["a", "b"]), np.array([[0.75, 0.25], [0.75, 0.25]]), ["a", "b"])
+    0.25
+    """
+    if task == BINARY:
+        return calibration_error(labels, predictions)
+    hits = np.asarray(classes, dtype="object")[predictions.argmax(axis=1)] == labels
+    return calibration_error(hits.astype("float64"), predictions.max(axis=1))
+
+
+def bias(task: str, labels: Labels, predictions: Floats, classes: Sequence[str] = ()) -> Bias:
+    """Return the mean of prediction - label over the rows of one interval; of a multiclass model by class.
+
+    Parameters are those of ``measure``.
+
+    >>> bias("binary", np.array([0.0, 1.0]), np.array([0.75, 0.75]))
+    0.25
+    >>> bias("multiclass", np.array(["a", "c"]), np.array([[1.0, 0.0], [0.5, 0.5]]), ["a", "b"])
+    {'a': 0.25, 'b': 0.25}
+    """
+    if task != MULTICLASS:
+        return float(np.mean(predictions - labels))
+    said = predictions.mean(axis=0)
+    return {name: float(said[place] - np.mean(labels == name)) for place, name in enumerate(classes)}
+
+
 def slices(
     task: str, rows: pd.DataFrame, columns: Sequence[str], labels: Labels, predictions: Floats, classes: Sequence[str]
 ) -> dict[str, dict[str, dict[str, Any]]]:
@@ -129,23 +158,22 @@ def summarise(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _binary(labels: Labels, chances: Floats, _: Sequence[str]) -> dict[str, Any]:
     both = 0.0 < labels.mean() < 1.0
     precision = float(metrics.average_precision_score(labels, chances)) if both else None
-    return {"average_precision": precision, "calibration_error": calibration_error(labels, chances)}
+    return {"average_precision": precision, "calibration_error": calibration(BINARY, labels, chances)}
 
 
 def _named(labels: Labels, chances: Floats, classes: Sequence[str]) -> dict[str, Any]:
     """Return the plain mean over all classes of each against the rest, and how the likeliest class did."""
-    precision, likeliest = None, np.asarray(classes, dtype="object")[chances.argmax(axis=1)]
+    precision = None
     if set(labels) >= set(classes):
         each = [metrics.average_precision_score(labels == name, chances[:, n]) for n, name in enumerate(classes)]
         precision = float(np.mean(each))
-    hits = (likeliest == labels).astype("float64")
-    return {"average_precision": precision, "calibration_error": calibration_error(hits, chances.max(axis=1))}
+    return {"average_precision": precision, "calibration_error": calibration(MULTICLASS, labels, chances, classes)}
 
 
 def _numbers(labels: Labels, predictions: Floats, _: Sequence[str]) -> dict[str, Any]:
     spread = float(np.std(labels))
     ratio = float(np.std(predictions)) / spread if spread > 0 else None
-    return {"bias": float(np.mean(predictions - labels)), "spread_ratio": ratio}
+    return {"bias": bias(REGRESSION, labels, predictions), "spread_ratio": ratio}
 
 
 def _why(task: str, labels: Labels, classes: Sequence[str]) -> str:

@@ -1,42 +1,49 @@
-"""Pure: whether the world moves, by what corrections brought, and how long to wait for the next challenger.
+"""Pure: whether the world moves, by how alike neighbouring intervals err, and how long to wait for a challenger.
 
-To a user: *"Once corrections by the newest labels clearly help, the world moves: a challenger is due every two
-weeks. When they help no more, it stands still, and each lost challenge doubles the wait."* It costs no fit to look.
+To a user: *"While the live model errs alike on neighbouring days, the world moves: a challenger is due every two
+weeks. While its errors come in no order, it stands still, and each lost challenge doubles the wait."* It costs no fit
+to look.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from include.retraining.policies import DecisionPolicy
+from include.retraining.policies import FEWEST_JUDGED, NEIGHBOURS, DecisionPolicy
 
-FEWEST = 14
-"""So few gains say nothing about movement: the world counts as standing still."""
+Floats = npt.NDArray[np.float64]
+Bias = float | Mapping[str, float]
+"""Mean of prediction - label over the rows of an interval; of a multiclass model by class."""
+ROUNDING = 1e-9
+"""Biases that differ by a smaller share than this are the same."""
 
 
 @dataclass(frozen=True)
 class Movement:
-    """What corrections brought on intervals that they were not fitted on, against how much that swings."""
+    """How much more alike neighbouring intervals err than intervals in random order would."""
 
     is_moving: bool
     intervals: int
     standard_errors: float
-    """Mean gain of a correction in its own standard errors; 0 where there are too few intervals."""
+    """Above what random order has on average, in the standard deviation that it has; 0 for too few intervals."""
     limit: float
-    """By more than so many it had to help."""
+    """More than so many is no chance."""
 
 
-def movement(gains: Sequence[float], policy: DecisionPolicy, was_moving: bool = False) -> Movement:
-    """Return whether corrections help by more than chance, on the newest intervals.
+def movement(biases: Sequence[Bias], policy: DecisionPolicy, was_moving: bool = False) -> Movement:
+    """Return whether the newest intervals err in an order that chance does not make.
 
-    A correction by past labels can only help later intervals if neighbours tell of each other, that is if something
-    moves. The statistic is Student's t of the mean gain; the unit is the interval, whatever its rows.
+    A model that is wrong by as much every day is only biased, and one whose days err in no order gains nothing by
+    newer days. Neighbours that err alike say that something moves which newer labels know. Drift that leaves the mean
+    where it was is not seen here: a loss that rises tells it.
 
     Parameters
     ----------
-    gains : sequence of float
-        By interval, oldest first: loss without a correction less the loss with the one fitted before it.
+    biases : sequence of float or mapping
+        By interval, oldest first, of what served, without corrections.
     policy : DecisionPolicy
         How many intervals count, and how many standard errors are more than chance.
     was_moving : bool
@@ -44,18 +51,79 @@ def movement(gains: Sequence[float], policy: DecisionPolicy, was_moving: bool = 
 
     Examples
     --------
-    >>> movement([0.01, 0.03] * 10, DecisionPolicy())
-    Movement(is_moving=True, intervals=20, standard_errors=8.72, limit=1.5)
-    >>> movement([0.5] * 3, DecisionPolicy()).is_moving
+    >>> movement([0.1] * 20 + [-0.1] * 20, DecisionPolicy())
+    Movement(is_moving=True, intervals=40, standard_errors=19.46, limit=5.0)
+    >>> movement([0.1, -0.1] * 20, DecisionPolicy()).is_moving
     False
     """
     limit = policy.evidence_to_stay if was_moving else policy.evidence
-    newest = np.asarray(list(gains)[-policy.evidence_intervals :], dtype="float64")
-    if len(newest) < FEWEST:
+    newest = list(biases)[-policy.evidence_intervals :]
+    if len(newest) < FEWEST_JUDGED:
         return Movement(False, len(newest), 0.0, limit)
-    mean, error = float(newest.mean()), float(newest.std(ddof=1) / len(newest) ** 0.5)
-    found = mean / error if error else float(np.sign(mean)) * (policy.evidence + 1)  # all the same: no chance at work
+    found = alike(_table(newest))
     return Movement(found > limit, len(newest), round(found, 2), limit)
+
+
+def alike(errors: Floats, reach: int = NEIGHBOURS) -> float:
+    """Return by how many standard errors neighbours are more alike than in random order.
+
+    Mantel's statistic: the sum of products of centred errors over all pairs of neighbours, less its mean and divided by
+    its standard deviation over all orders of the intervals, both in closed form (Mantel, The detection of disease
+    clustering and a generalized regression approach, Cancer Research 27, 1967). For one column it is Moran's I in time
+    (Moran, Notes on continuous stochastic phenomena, Biometrika 37, 1950; Cliff and Ord, Spatial processes, 1981).
+
+    Parameters
+    ----------
+    errors : array, shape (n_intervals, n_outcomes), finite
+        In order of time.
+    reach : int
+        Neighbours lie at most so many intervals apart.
+
+    Returns
+    -------
+    float
+        0 where all are the same, or fewer than four.
+
+    Examples
+    --------
+    >>> round(alike(np.array([[1.0], [2.0], [3.0], [4.0]]), reach=1), 2)
+    1.58
+    """
+    if len(errors) < 4:
+        return 0.0
+    centred = errors - errors.mean(axis=0)
+    largest = float(np.abs(centred).max())
+    if largest <= ROUNDING * float(np.abs(errors).max()):
+        return 0.0
+    products = (centred / largest) @ (centred / largest).T
+    np.fill_diagonal(products, 0.0)
+    apart = np.abs(np.subtract.outer(np.arange(len(errors)), np.arange(len(errors))))
+    near = ((apart > 0) & (apart <= reach)).astype("float64")
+    mean, variance = _in_random_order(near, products)
+    return float((near * products).sum() - mean) / variance**0.5 if variance > ROUNDING else 0.0
+
+
+def _in_random_order(near: Floats, products: Floats) -> tuple[float, float]:
+    """Return mean and variance of the sum of both, over all orders of the rows and columns of one of them."""
+    many = len(near)
+    pairs, triples, fours = (math.perm(many, size) for size in (2, 3, 4))  # ways to choose the intervals of two pairs
+    (total, same, sharing, apart), (other, its_same, its_sharing, its_apart) = map(_sums, (near, products))
+    mean = total * other / pairs
+    square = 2 * same * its_same / pairs + 4 * sharing * its_sharing / triples + apart * its_apart / fours
+    return mean, square - mean**2
+
+
+def _sums(one: Floats) -> tuple[float, float, float, float]:
+    """Return the sum of a symmetric matrix, and of products of two of its places: the same, in one row, in none."""
+    total, same, rows = float(one.sum()), float((one**2).sum()), float((one.sum(axis=0) ** 2).sum())
+    return total, same, rows - same, total**2 - 4 * rows + 2 * same
+
+
+def _table(biases: Sequence[Bias]) -> Floats:
+    """Return a row for each interval and a column for each class; a class that a version did not know is no error."""
+    lines = [one if isinstance(one, Mapping) else {"": one} for one in biases]
+    names = sorted({name for one in lines for name in one})
+    return np.array([[one.get(name, 0.0) for name in names] for one in lines], dtype="float64")
 
 
 def shortest_wait(policy: DecisionPolicy) -> int:

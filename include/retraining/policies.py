@@ -94,6 +94,12 @@ class ValidationPolicy:
     """Snapshots of more rows are validated from a file, so many rows in memory at once. What is found is the same."""
 
 
+NEIGHBOURS = 14
+"""Intervals at most so far apart are neighbours: whole weeks of days, so that a weekday's own errors are no order."""
+FEWEST_JUDGED = 2 * NEIGHBOURS
+"""Fewer judged intervals say nothing about order: the world counts as standing still."""
+
+
 @dataclass(frozen=True)
 class DecisionPolicy:
     """When a retrain pays, in a user's terms."""
@@ -110,10 +116,11 @@ class DecisionPolicy:
     """So many alarms of a risen loss may come where nothing has changed: each costs a retrain that is not needed."""
     recent_intervals: int = 7
     """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
-    evidence: float = 1.5
-    """The world begins to move where corrections have helped by more than so many standard errors."""
-    evidence_to_stay: float = 0.5
-    """It goes on moving until they have helped by no more than so many."""
+    evidence: float = 5.0
+    """The world begins to move where neighbouring intervals err more alike than in random order, by more than so many
+    standard errors: chance alone gets there in one year of thirty or fewer."""
+    evidence_to_stay: float = 1.0
+    """It goes on moving until it is no more than so many."""
     evidence_intervals: int = 112
     """Over so many newest intervals at most."""
 
@@ -153,7 +160,7 @@ class PromotionPolicy:
     """Certainty that the challenger's loss is lower, from the holdout's intervals."""
     moving_confidence: float = 0.5
     """The same while the world moves, where the newer version is likely the better one: 0.5 asks for a lower mean."""
-    runner_up_confidence: float = 0.975
+    runner_up_confidence: float = 0.99
     """The same for whoever lost the last comparison: it is looked at again and again, so more is asked."""
     runner_up_every: int = 7
     """It is looked at each time so many intervals have passed since that comparison; 0: never."""

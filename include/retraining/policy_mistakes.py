@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from include.retraining.policies import (
     BASELINE,
+    FEWEST_JUDGED,
     IMPORTANCE,
     OFF,
     Candidate,
@@ -75,6 +76,9 @@ def decision_mistakes(policy: DecisionPolicy) -> Iterator[str]:
             yield f"decision.{name}: found {getattr(policy, name)}, expected a number above 0."
     if not policy.evidence_to_stay <= policy.evidence:
         yield f"decision.evidence_to_stay: found {policy.evidence_to_stay}, expected at most evidence."
+    if 0 < policy.evidence_intervals < FEWEST_JUDGED:
+        least = f"expected at least {FEWEST_JUDGED}, or nothing would ever count as moving"
+        yield f"decision.evidence_intervals: found {policy.evidence_intervals}, {least}."
     if policy.maximum_age_intervals < policy.cooldown_intervals:
         yield "decision.maximum_age_intervals: smaller than cooldown_intervals, expected at least that."
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from include.retraining import judging
-from include.retraining.movement import FEWEST, shortest_wait
-from include.retraining.policies import DecisionPolicy
+from include.retraining.movement import shortest_wait
+from include.retraining.policies import FEWEST_JUDGED, DecisionPolicy
 from include.retraining.state import Facts, State, mean
 
 KEEP, RETRAIN, INSUFFICIENT, BLOCKED = "keep", "retrain", "insufficient data", "blocked"
@@ -144,16 +144,17 @@ def _is_cooling(state: State, policy: DecisionPolicy) -> bool:
 def _moving(facts: Facts) -> str:
     seen = facts.movement
     if not seen.intervals:
-        return "no correction has been judged yet"
-    if seen.intervals < FEWEST:
-        return f"{seen.intervals} intervals are too few to tell whether corrections help, {FEWEST} are needed"
+        return "no interval has been judged yet"
+    if seen.intervals < FEWEST_JUDGED:
+        least = f"{FEWEST_JUDGED} are needed"
+        return f"{seen.intervals} intervals are too few to tell whether neighbours err alike, {least}"
     about = f"{seen.standard_errors:.1f} standard errors over {seen.intervals} intervals, limit {seen.limit:g}"
-    verb = "help, so the world moves" if seen.is_moving else "do not clearly help"
-    return f"corrections by the newest labels {verb} ({about})"
+    found = "err alike, so the world moves" if seen.is_moving else "do not clearly err alike"
+    return f"neighbouring intervals {found} ({about})"
 
 
 def _sooner(facts: Facts, policy: DecisionPolicy) -> str:
     least = shortest_wait(policy)
     if facts.due <= least:
         return ""
-    return f" Or corrections that help by more than {policy.evidence:g} standard errors: then after {least}."
+    return f" Or neighbours that err alike by more than {policy.evidence:g} standard errors: then after {least}."

@@ -24,7 +24,7 @@ def state(seen: Seen) -> State:
         age_intervals=seen.age_intervals,
         wait_intervals=seen.wait_intervals,
         was_moving=seen.was_moving,
-        gains=seen.gains[-seen.spec.decision.evidence_intervals :],
+        biases=seen.biases[-seen.spec.decision.evidence_intervals :],
         recent_losses=seen.served[recent:][-recent:],
         reference_losses=seen.served[:recent],
         runner_up=seen.runner_up,

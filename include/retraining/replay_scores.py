@@ -9,6 +9,7 @@ import pandas as pd
 
 from include.retraining import correcting, evaluation, importance, keys, labelling, measuring, recalibration, training
 from include.retraining.correcting import Judged
+from include.retraining.movement import Bias
 from include.retraining.policies import REGRESSION
 from include.retraining.promotion import Scored
 from include.retraining.replayed import Fits, Fitted, Floats, History
@@ -25,6 +26,7 @@ class Scores:
     def __init__(self, history: History, fits: Fits) -> None:
         self.history, self.fits, self.spec = history, fits, history.spec
         self._losses: dict[tuple[Any, ...], float] = {}
+        self._biases: dict[tuple[str, Interval], Bias] = {}
         self._corrections: dict[tuple[Any, ...], Numbers] = {}
         self._slices: dict[tuple[Interval, str], tuple[npt.NDArray[Any], npt.NDArray[np.int64]]] = {}
         self._labels: dict[Interval, npt.NDArray[Any]] = {}
@@ -35,6 +37,14 @@ class Scores:
         if place not in self._losses:
             self._losses[place] = float(self._row_losses(fitted, interval, numbers).mean())
         return self._losses[place]
+
+    def bias(self, fitted: Fitted, interval: Interval) -> Bias:
+        """Return the mean of prediction - label of one interval, without a correction."""
+        place = (fitted.key, interval)
+        if place not in self._biases:
+            guess = self.fits.predictions(fitted, interval)
+            self._biases[place] = measuring.bias(self.spec.task, self.labels(interval), guess, fitted.classes)
+        return self._biases[place]
 
     def correction(self, fitted: Fitted, unseen: Sequence[Interval]) -> Numbers:
         """Return the correction that these intervals ask for; nothing while they are too few."""
@@ -69,10 +79,8 @@ class Scores:
         """Return the calibration error of one interval, corrected if there is a correction."""
         place = (fitted.key, interval, repr(numbers), "calibration")
         if place not in self._losses:
-            told = measuring.measure(
-                self.spec.task, self.labels(interval), self._guess(fitted, interval, numbers), fitted.classes
-            )
-            self._losses[place] = float(told["calibration_error"])
+            guess = self._guess(fitted, interval, numbers)
+            self._losses[place] = measuring.calibration(self.spec.task, self.labels(interval), guess, fitted.classes)
         return self._losses[place]
 
     def floor(self, trained: Sequence[Interval], holdout: Sequence[Interval]) -> dict[str, float]:

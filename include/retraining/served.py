@@ -88,6 +88,11 @@ def judge(
     proposed : mapping, optional
         By version and span: the correction that was fitted before the interval, in force or not. Its line then tells
         the loss with and without.
+
+    Returns
+    -------
+    list of dict
+        What ``line`` tells, the ``version``, and its ``raw_bias``: mean of prediction - label, without a correction.
     """
     lines = list[dict[str, Any]]()
     for interval in sorted(rows, key=lambda one: (live[one].version, one)):
@@ -95,7 +100,9 @@ def judge(
             version = live[interval].version
             numbers = (proposed or {}).get((version, keys.span(interval)))
             gain = _with_and_without(spec, rows[interval], answers, numbers) if numbers else {}
-            lines.append(line(spec, interval, rows[interval], answers) | {"version": version} | gain)
+            labels = labelling.labels_of(rows[interval], spec)
+            about = {"version": version, "raw_bias": measuring.bias(spec.task, labels, answers.raw, answers.classes)}
+            lines.append(line(spec, interval, rows[interval], answers) | about | gain)
     return sorted(lines, key=lambda one: str(one["span"]))
 
 

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -76,8 +77,7 @@ class Schedule:
         >>> Schedule("0 0 * * *", "UTC", datetime(2024, 1, 1, tzinfo=UTC)).intervals_per_year
         365.25
         """
-        ticks = list(itertools.islice(self.ticks_from(self.start), 101))
-        return (len(ticks) - 1) * timedelta(days=365.25) / (ticks[-1] - ticks[0])
+        return _intervals_per_year(self)
 
     def between(self, first: datetime, last: datetime) -> list[Interval]:
         """Return every interval of the schedule that starts in ``[first, last]``, oldest first."""
@@ -89,6 +89,12 @@ class Schedule:
         """Return the first interval that starts at or after a moment, whether the schedule goes on so long or not."""
         pairs = itertools.pairwise(self.ticks_from(max(moment, self.start)))
         return next(Interval(start, end) for start, end in pairs if end > start)
+
+
+@cache  # a decision asks for it, and a replay for a year of decisions
+def _intervals_per_year(schedule: Schedule) -> float:
+    ticks = list(itertools.islice(schedule.ticks_from(schedule.start), 101))
+    return (len(ticks) - 1) * timedelta(days=365.25) / (ticks[-1] - ticks[0])
 
 
 def _wall(moment: datetime, zone: ZoneInfo) -> datetime:

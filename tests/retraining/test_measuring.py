@@ -109,6 +109,14 @@ class TestCalibrationError:
         hits = array(*[1.0] * round(10 * hit), *[0.0] * round(10 - 10 * hit))
         assert measuring.calibration_error(hits, np.full(10, chance)) == pytest.approx(0, abs=1e-12)
 
+    @pytest.mark.parametrize("task", ["binary", "multiclass"])
+    def test_alone_it_is_what_stands_among_the_other_metrics(self, task):
+        rows = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]])
+        said = array(0.2, 0.9, 0.4) if task == "binary" else rows
+        labels = array(0, 1, 1) if task == "binary" else np.array(["a", "b", "c"], dtype="object")
+        found = measuring.measure(task, labels, said, ABC)["calibration_error"]
+        assert measuring.calibration(task, labels, said, ABC) == found > 0
+
     @given(CHANCES)
     def test_it_is_what_the_papers_say_and_lies_between_0_and_1(self, rows):
         hits, chances = array(*(hit for hit, _ in rows)), array(*(chance for _, chance in rows))
@@ -119,6 +127,22 @@ class TestCalibrationError:
                 expected += len(inside) / len(rows) * abs(hits[inside].mean() - chances[inside].mean())
         assert measuring.calibration_error(hits, chances) == pytest.approx(expected, abs=1e-9)
         assert 0 <= measuring.calibration_error(hits, chances) <= 1
+
+
+class TestBias:
+    def test_it_is_the_mean_of_prediction_less_label(self):
+        assert measuring.bias("binary", array(0, 1, 1), array(0.5, 0.5, 0.8)) == pytest.approx(-0.2 / 3)
+        assert measuring.bias("regression", array(10, 20), array(12, 21)) == 1.5
+
+    def test_of_classes_each_has_its_own_and_one_that_training_never_saw_takes_from_all(self):
+        said = np.array([[0.6, 0.4, 0.0], [0.2, 0.3, 0.5]])
+        found = measuring.bias("multiclass", np.array(["a", "d"], dtype="object"), said, ABC)
+        assert found == {"a": pytest.approx(-0.1), "b": pytest.approx(0.35), "c": pytest.approx(0.25)}
+
+    @given(CHANCES)
+    def test_what_is_predicted_in_the_mean_has_none(self, rows):
+        labels = array(*(hit for hit, _ in rows))
+        assert measuring.bias("binary", labels, np.full(len(labels), labels.mean())) == pytest.approx(0, abs=1e-12)
 
 
 class TestSlices:

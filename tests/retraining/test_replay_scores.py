@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from include.retraining import correcting, predicting, scoring, training
+from include.retraining import correcting, measuring, predicting, scoring, training
 from include.retraining.correcting import Judged
 from include.retraining.labelling import labels_of
 from include.retraining.refits import Fits
@@ -45,6 +45,13 @@ def test_the_floor_is_that_of_a_comparison(scored):
     floor = training.floor(pd.concat([scores.history.rows[one] for one in TRAINED], ignore_index=True), spec)
     expected = scoring.floor_losses({one: scores.history.rows[one] for one in HELD}, spec, floor)
     assert scores.floor(TRAINED, HELD) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_bias_of_an_interval_is_that_of_an_evaluation(scored):
+    scores, fitted, estimator, spec = scored
+    said, classes = predicting.predict(estimator, scores.history.rows[HELD[0]], spec, "v")
+    expected = measuring.bias(spec.task, labels_of(scores.history.rows[HELD[0]], spec), said, classes)
+    assert scores.bias(fitted, HELD[0]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_correction_is_that_of_a_run(scored):

@@ -102,8 +102,12 @@ MISTAKES = {
     "never a false alarm": ({"decision": DecisionPolicy(alarms_per_year=0)}, "decision.alarms_per_year: found 0"),
     "of age too soon": ({"decision": DecisionPolicy(maximum_age_intervals=6)}, "smaller than cooldown_intervals"),
     "harder to stay": (
-        {"decision": DecisionPolicy(evidence_to_stay=2)},
-        "decision.evidence_to_stay: found 2, expected",
+        {"decision": DecisionPolicy(evidence_to_stay=6)},
+        "decision.evidence_to_stay: found 6, expected",
+    ),
+    "little evidence": (
+        {"decision": DecisionPolicy(evidence_intervals=27)},
+        "decision.evidence_intervals: found 27, expected at least 28, or nothing would ever count as moving",
     ),
     "no evidence": ({"decision": DecisionPolicy(evidence_intervals=0)}, "DecisionPolicy.evidence_intervals: found 0"),
     "every minus-third": ({"windows": Windows(older_every=-3)}, "windows.older_every: found -3, expected 0"),
