@@ -2,8 +2,8 @@
 
 To a user: *"While the live model errs alike on neighbouring days, a challenger is trained every two weeks and goes
 live if it is better on intervals neither has seen. While its errors come in no order, every lost challenge doubles the
-wait and only a clear win counts."* Besides, a loss that has clearly risen is answered at once, and whoever lost the
-last comparison goes live if it proves clearly better later. Unlabelled drift informs; it never retrains.
+wait and only a clear win counts."* A loss that has clearly risen is then answered at once. Whoever lost the last
+comparison goes live if it proves clearly better later. Unlabelled drift informs; it never retrains.
 """
 
 from collections.abc import Mapping
@@ -98,6 +98,8 @@ def _why_keep(state: State, policy: DecisionPolicy, facts: Facts) -> str:
         return f"{age}, and {len(state.recent_losses)} of {needed} evaluated intervals are too few to call it worse."
     recent, reference = state.told(mean(state.recent_losses)), state.told(mean(state.reference_losses))
     found = f"its loss is {recent} against {reference} when it went live"
+    if facts.risen[0] and facts.movement.is_moving:
+        return f"{age}, and {found}: clearly worse, and while the world moves the next one is never far."
     if facts.risen[0]:
         return f"{age}, and {found}: clearly worse, but too soon, {policy.cooldown_intervals} must pass."
     return f"{age}, and {found}: not clearly worse."

@@ -113,7 +113,8 @@ class DecisionPolicy:
     cooldown_intervals: int = 7
     """No alarm trains a challenger sooner after the last one, and no price makes the wait shorter."""
     alarms_per_year: float = 0.25
-    """So many alarms of a risen loss may come where nothing has changed: each costs a retrain that is not needed."""
+    """So many alarms of a risen loss may come where nothing has changed: each costs a retrain that is not needed. While
+    the world moves none is heeded: a challenger is due soon."""
     recent_intervals: int = 7
     """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
     evidence: float = 5.0
@@ -160,7 +161,7 @@ class PromotionPolicy:
     """Certainty that the challenger's loss is lower, from the holdout's intervals."""
     moving_confidence: float = 0.5
     """The same while the world moves, where the newer version is likely the better one: 0.5 asks for a lower mean."""
-    runner_up_confidence: float = 0.99
+    runner_up_confidence: float = 0.995
     """The same for whoever lost the last comparison: it is looked at again and again, so more is asked."""
     runner_up_every: int = 7
     """It is looked at each time so many intervals have passed since that comparison; 0: never."""

@@ -97,6 +97,8 @@ def _risen(state: State, policy: DecisionPolicy, facts: Facts) -> Step:
     limit = state.told(recent - low)
     if not is_higher:
         return Step(question, f"no: {found}", otherwise=f"A mean loss above {limit} over as many intervals.")
+    if facts.movement.is_moving:
+        return Step(question, f"yes, but while the world moves a challenger is due after {facts.due} anyway: {found}")
     if _is_cooling(state, policy):
         return Step(question, f"yes, but {policy.cooldown_intervals} intervals must pass after a challenge: {found}")
     reason = (

@@ -66,6 +66,11 @@ CASES = {
     ),
     "worse, too soon": ({"recent_losses": WORSE, "age_intervals": 6}, KEEP, "clearly worse, but too soon, 7 must pass"),
     "worse": ({"recent_losses": WORSE, "age_intervals": 7}, RETRAIN, "rose from 0.500 to 0.600 over the last 7"),
+    "worse while it moves": (
+        {"recent_losses": WORSE, "age_intervals": 9, "biases": IN_RUNS},
+        KEEP,
+        "9 of 14 .* 0.600 against 0.500 .*: clearly worse, and while the world moves the next one is never far",
+    ),
     "worse, no holdout": (
         {"recent_losses": WORSE, "age_intervals": 8, "holdout_intervals": 2},
         INSUFFICIENT,
