@@ -1,6 +1,6 @@
 """Triggers that people use to retrain, as policies of a replay: on accuracy, PSI, KS, ADWIN and Page-Hinkley."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,13 @@ class Known(Fits):
     """Fits that can be found again by their key."""
 
     by_key: dict[str, Fitted]
+    asked_days: int = 0
+    """Intervals in all that were asked to be trained on, whether fitted now or read: a cost that no busy machine moves."""
 
-    def get(self, intervals: object) -> Fitted | None:
+    def get(self, intervals: Sequence[Interval]) -> Fitted | None:
         """Return the model of these intervals, and remember it."""
-        found = super().get(intervals)  # type: ignore[arg-type]
+        found = super().get(intervals)
+        self.asked_days += len(intervals)
         self.by_key = {**getattr(self, "by_key", {}), **({found.key: found} if found else {})}
         return found
 
