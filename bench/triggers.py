@@ -24,7 +24,7 @@ class Known(Fits):
 
     by_key: dict[str, Fitted]
     asked_days: int = 0
-    """Intervals in all that were asked to be trained on, whether fitted now or read: a cost that no busy machine moves."""
+    """Intervals trained on in all, whether fitted now or read: a cost that no busy machine moves."""
 
     def get(self, intervals: Sequence[Interval]) -> Fitted | None:
         """Return the model of these intervals, and remember it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from include.retraining import comparing, decision, keys, libraries, records, scoring
 from include.retraining.desk import Desk
-from include.retraining.movement import wait_after
+from include.retraining.movement import Order, wait_after
 from include.retraining.policies import FEWEST_JUDGED, DecisionPolicy
 from include.retraining.promotion import WIN
 from include.retraining.promotion_log import Entry
@@ -39,7 +39,7 @@ def decide(desk: Desk) -> dict[str, Any]:
         is_overtaken=head is not None and as_of < head.effective_from,
         age_intervals=_age(desk, head, earlier) if head else None,
         wait_intervals=wait(earlier, spec.decision),
-        biases=evaluation.get("biases", []) if is_of_head else [],  # an earlier release did not tell them
+        order=Order(**evaluation.get("order", {})) if is_of_head else Order(),  # an earlier release did not tell it
         was_moving=was_moving(told),
         recent_losses=_recent(evaluation, spec.decision) if is_of_head else [],
         reference_losses=evaluation["reference_losses"] if is_of_head else [],

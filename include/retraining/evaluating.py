@@ -1,5 +1,6 @@
 """The evaluation of a run: the champion on what it served and is labelled by now, and drift of what is not yet."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from include.retraining import (
     keys,
     labelling,
     measuring,
+    movement,
     recalibrating,
     records,
     runners,
@@ -59,7 +61,7 @@ def evaluate(registry: Registry, spec: ModelSpec, inputs: Inputs, validation: di
         "intervals": fresh,
         **_losses(fresh, mine, spec.decision.recent_intervals),
         "gains": gains[-spec.recalibration.proof_intervals :],
-        "biases": _biases(lines)[-spec.decision.evidence_intervals :],
+        "order": asdict(movement.order(_errors(lines), spec.decision)),
         "runner_up": runner_up,
         "drift": _drift(versions, spec, inputs, rows, champion, _shifted_before(earlier, champion)),
         "recalibration": correction,
@@ -100,9 +102,9 @@ def _next(  # noqa: PLR0913 - all that the two need
     return correction, runners.look(versions.registry, spec, inputs, validation, champion, earlier, in_force)
 
 
-def _biases(lines: dict[str, dict[str, Any]]) -> list[Any]:
-    """Return how what served erred in the mean, by interval, oldest first, of the lines that tell it."""
-    return [lines[span]["raw_bias"] for span in sorted(lines) if "raw_bias" in lines[span]]
+def _errors(lines: dict[str, dict[str, Any]]) -> list[movement.Errors]:
+    """Return how what served erred, by interval, oldest first, of the lines that tell it."""
+    return [lines[span]["raw_errors"] for span in sorted(lines) if "raw_errors" in lines[span]]
 
 
 def _newly_labelled(

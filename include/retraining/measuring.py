@@ -12,8 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn import metrics
 
-from include.retraining import evaluation
-from include.retraining.movement import Bias
+from include.retraining import evaluation, movement
 from include.retraining.phrases import visible
 from include.retraining.policies import BINARY, MULTICLASS, REGRESSION
 
@@ -113,20 +112,52 @@ def calibration(task: str, labels: Labels, predictions: Floats, classes: Sequenc
     return calibration_error(hits.astype("float64"), predictions.max(axis=1))
 
 
-def bias(task: str, labels: Labels, predictions: Floats, classes: Sequence[str] = ()) -> Bias:
-    """Return the mean of prediction - label over the rows of one interval; of a multiclass model by class.
+def errors(
+    task: str,
+    labels: Labels,
+    predictions: Floats,
+    classes: Sequence[str],
+    rows: pd.DataFrame,
+    numeric: Sequence[str],
+) -> dict[str, float]:
+    """Return how an interval erred, in the mean and where a numeric feature is larger: what a linear correction mends.
 
-    Parameters are those of ``measure``.
+    Parameters
+    ----------
+    task, labels, predictions, classes
+        As ``measure`` takes them.
+    rows : pandas.DataFrame, shape (n_rows, n_columns)
+        Of the same interval.
+    numeric : sequence of str
+        Its numeric features.
 
-    >>> bias("binary", np.array([0.0, 1.0]), np.array([0.75, 0.75]))
-    0.25
-    >>> bias("multiclass", np.array(["a", "c"]), np.array([[1.0, 0.0], [0.5, 0.5]]), ["a", "b"])
-    {'a': 0.25, 'b': 0.25}
+    Returns
+    -------
+    dict
+        ``mean``: the mean of prediction - label; ``with FEATURE``: the mean of its product with the feature less the
+        feature's mean, over rows that have one. A multiclass model tells both of each class: ``mean: CLASS``.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"distance": [1.0, 3.0]})
+    >>> errors("binary", np.array([0.0, 1.0]), np.array([0.75, 0.75]), (), rows, ["distance"])
+    {'mean': 0.25, 'with distance': -0.5}
     """
-    if task != MULTICLASS:
-        return float(np.mean(predictions - labels))
-    said = predictions.mean(axis=0)
-    return {name: float(said[place] - np.mean(labels == name)) for place, name in enumerate(classes)}
+    named = {"": predictions - labels} if task != MULTICLASS else {}
+    if task == MULTICLASS:
+        named = {f": {name}": predictions[:, place] - (labels == name) for place, name in enumerate(classes)}
+    found = {f"mean{name}": float(error.mean()) for name, error in named.items()}
+    for column in [one for one in numeric if one in rows]:  # an older snapshot may lack a new feature
+        for name, error in named.items():
+            found[f"{movement.WITH}{column}{name}"] = _with(error, rows[column])
+    return found
+
+
+def _with(error: Floats, values: pd.Series) -> float:
+    """Return the mean product of errors and a centred feature, over rows that have a number."""
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    known = np.isfinite(numbers)
+    return float((error[known] * (numbers[known] - numbers[known].mean())).mean()) if known.any() else 0.0
 
 
 def slices(
@@ -173,7 +204,7 @@ def _named(labels: Labels, chances: Floats, classes: Sequence[str]) -> dict[str,
 def _numbers(labels: Labels, predictions: Floats, _: Sequence[str]) -> dict[str, Any]:
     spread = float(np.std(labels))
     ratio = float(np.std(predictions)) / spread if spread > 0 else None
-    return {"bias": bias(REGRESSION, labels, predictions), "spread_ratio": ratio}
+    return {"bias": float(np.mean(predictions - labels)), "spread_ratio": ratio}
 
 
 def _why(task: str, labels: Labels, classes: Sequence[str]) -> str:

@@ -15,53 +15,84 @@ import numpy.typing as npt
 from include.retraining.policies import FEWEST_JUDGED, NEIGHBOURS, DecisionPolicy
 
 Floats = npt.NDArray[np.float64]
-Bias = float | Mapping[str, float]
-"""Mean of prediction - label over the rows of an interval; of a multiclass model by class."""
+Errors = Mapping[str, float]
+"""How an interval erred, by name: in the mean, and where a feature is larger."""
+WITH = "with "
+"""So begin the names of errors that go with a feature."""
 ROUNDING = 1e-9
 """Biases that differ by a smaller share than this are the same."""
 
 
 @dataclass(frozen=True)
-class Movement:
+class Order:
     """How much more alike neighbouring intervals err than intervals in random order would."""
+
+    intervals: int = 0
+    standard_errors: float = 0.0
+    """Above what random order has on average, in the standard deviation that it has; 0 for too few intervals."""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Whether the order of errors is more than chance."""
 
     is_moving: bool
     intervals: int
     standard_errors: float
-    """Above what random order has on average, in the standard deviation that it has; 0 for too few intervals."""
     limit: float
     """More than so many is no chance."""
 
 
-def movement(biases: Sequence[Bias], policy: DecisionPolicy, was_moving: bool = False) -> Movement:
-    """Return whether the newest intervals err in an order that chance does not make.
+def order(errors: Sequence[Errors], policy: DecisionPolicy) -> Order:
+    """Return how much more alike neighbours err than in random order: in the mean, or with all features together.
 
     A model that is wrong by as much every day is only biased, and one whose days err in no order gains nothing by
-    newer days. Neighbours that err alike say that something moves which newer labels know. Drift that leaves the mean
-    where it was is not seen here: a loss that rises tells it.
+    newer days. Neighbours that err alike say that something moves which newer labels know. Errors are those that a
+    linear correction could mend, as in tests whether the parameters of a model are constant (Nyblom, Testing for the
+    constancy of parameters over time, Journal of the American Statistical Association 84, 1989; Zeileis and Hornik,
+    Generalized M-fluctuation tests for parameter instability, Statistica Neerlandica 61, 2007).
 
     Parameters
     ----------
-    biases : sequence of float or mapping
-        By interval, oldest first, of what served, without corrections.
+    errors : sequence of mapping
+        By interval, oldest first, of what served, without corrections: see ``measuring.errors``. Each name counts
+        alike, whatever its unit.
     policy : DecisionPolicy
-        How many intervals count, and how many standard errors are more than chance.
+        How many intervals count.
+
+    Examples
+    --------
+    >>> order([{"mean": 0.1}] * 20 + [{"mean": -0.1}] * 20, DecisionPolicy())
+    Order(intervals=40, standard_errors=19.46)
+    """
+    newest = list(errors)[-policy.evidence_intervals :]
+    if len(newest) < FEWEST_JUDGED:
+        return Order(len(newest), 0.0)
+    means = [{name: one[name] for name in one if not name.startswith(WITH)} for one in newest]
+    return Order(len(newest), round(max(alike(_table(means)), alike(_table(newest))), 2))
+
+
+def movement(found: Order, policy: DecisionPolicy, was_moving: bool = False) -> Movement:
+    """Return whether the order of errors is more than chance makes.
+
+    Parameters
+    ----------
+    found : Order
+    policy : DecisionPolicy
+        How many standard errors are more than chance.
     was_moving : bool
         Whether the run before found movement: then less is asked, so that the answer does not flutter at a limit.
 
     Examples
     --------
-    >>> movement([0.1] * 20 + [-0.1] * 20, DecisionPolicy())
-    Movement(is_moving=True, intervals=40, standard_errors=19.46, limit=5.0)
-    >>> movement([0.1, -0.1] * 20, DecisionPolicy()).is_moving
+    >>> movement(Order(40, 4.5), DecisionPolicy())
+    Movement(is_moving=True, intervals=40, standard_errors=4.5, limit=4.0)
+    >>> movement(Order(40, 2.5), DecisionPolicy()).is_moving
     False
     """
     limit = policy.evidence_to_stay if was_moving else policy.evidence
-    newest = list(biases)[-policy.evidence_intervals :]
-    if len(newest) < FEWEST_JUDGED:
-        return Movement(False, len(newest), 0.0, limit)
-    found = alike(_table(newest))
-    return Movement(found > limit, len(newest), round(found, 2), limit)
+    is_moving = found.intervals >= FEWEST_JUDGED and found.standard_errors > limit
+    return Movement(is_moving, found.intervals, found.standard_errors, limit)
 
 
 def alike(errors: Floats, reach: int = NEIGHBOURS) -> float:
@@ -92,8 +123,8 @@ def alike(errors: Floats, reach: int = NEIGHBOURS) -> float:
     if len(errors) < 4:
         return 0.0
     centred = errors - errors.mean(axis=0)
-    largest = float(np.abs(centred).max())
-    if largest <= ROUNDING * float(np.abs(errors).max()):
+    largest = float(np.abs(centred).max(initial=0.0))
+    if largest <= ROUNDING * float(np.abs(errors).max(initial=0.0)):
         return 0.0
     products = (centred / largest) @ (centred / largest).T
     np.fill_diagonal(products, 0.0)
@@ -119,11 +150,17 @@ def _sums(one: Floats) -> tuple[float, float, float, float]:
     return total, same, rows - same, total**2 - 4 * rows + 2 * same
 
 
-def _table(biases: Sequence[Bias]) -> Floats:
-    """Return a row for each interval and a column for each class; a class that a version did not know is no error."""
-    lines = [one if isinstance(one, Mapping) else {"": one} for one in biases]
-    names = sorted({name for one in lines for name in one})
-    return np.array([[one.get(name, 0.0) for name in names] for one in lines], dtype="float64")
+def _table(errors: Sequence[Errors]) -> Floats:
+    """Return a row for each interval and a column for each name, in its own standard deviations.
+
+    What an interval does not tell, a class or feature that its version did not know, is no error.
+    """
+    names = sorted({name for one in errors for name in one})
+    found = np.array([[one.get(name, 0.0) for name in names] for one in errors], dtype="float64")
+    centred, spread = found - found.mean(axis=0), found.std(axis=0)
+    varies = spread > ROUNDING * np.abs(found).max(axis=0)
+    scaled: Floats = centred[:, varies] / spread[varies]
+    return scaled
 
 
 def shortest_wait(policy: DecisionPolicy) -> int:

@@ -117,9 +117,9 @@ class DecisionPolicy:
     the world moves none is heeded: a challenger is due soon."""
     recent_intervals: int = 7
     """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
-    evidence: float = 5.0
+    evidence: float = 4.0
     """The world begins to move where neighbouring intervals err more alike than in random order, by more than so many
-    standard errors: chance alone gets there in one year of thirty or fewer."""
+    standard errors."""
     evidence_to_stay: float = 1.0
     """It goes on moving until it is no more than so many."""
     evidence_intervals: int = 112

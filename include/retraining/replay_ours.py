@@ -1,6 +1,6 @@
 """Pure: the product's own policy in a replay: what a run gathers for ``decision.decide``, made of what is seen."""
 
-from include.retraining import decision
+from include.retraining import decision, movement
 from include.retraining.decision import Decision, State
 from include.retraining.replayed import Seen
 
@@ -24,7 +24,7 @@ def state(seen: Seen) -> State:
         age_intervals=seen.age_intervals,
         wait_intervals=seen.wait_intervals,
         was_moving=seen.was_moving,
-        biases=seen.biases[-seen.spec.decision.evidence_intervals :],
+        order=movement.order(seen.errors, seen.spec.decision),
         recent_losses=seen.served[recent:][-recent:],
         reference_losses=seen.served[:recent],
         runner_up=seen.runner_up,

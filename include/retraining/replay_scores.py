@@ -9,7 +9,7 @@ import pandas as pd
 
 from include.retraining import correcting, evaluation, importance, keys, labelling, measuring, recalibration, training
 from include.retraining.correcting import Judged
-from include.retraining.movement import Bias
+from include.retraining.movement import Errors
 from include.retraining.policies import REGRESSION
 from include.retraining.promotion import Scored
 from include.retraining.replayed import Fits, Fitted, Floats, History
@@ -26,7 +26,7 @@ class Scores:
     def __init__(self, history: History, fits: Fits) -> None:
         self.history, self.fits, self.spec = history, fits, history.spec
         self._losses: dict[tuple[Any, ...], float] = {}
-        self._biases: dict[tuple[str, Interval], Bias] = {}
+        self._errors: dict[tuple[str, Interval], Errors] = {}
         self._corrections: dict[tuple[Any, ...], Numbers] = {}
         self._slices: dict[tuple[Interval, str], tuple[npt.NDArray[Any], npt.NDArray[np.int64]]] = {}
         self._labels: dict[Interval, npt.NDArray[Any]] = {}
@@ -38,13 +38,14 @@ class Scores:
             self._losses[place] = float(self._row_losses(fitted, interval, numbers).mean())
         return self._losses[place]
 
-    def bias(self, fitted: Fitted, interval: Interval) -> Bias:
-        """Return the mean of prediction - label of one interval, without a correction."""
+    def errors(self, fitted: Fitted, interval: Interval) -> Errors:
+        """Return how one interval erred, without a correction."""
         place = (fitted.key, interval)
-        if place not in self._biases:
-            guess = self.fits.predictions(fitted, interval)
-            self._biases[place] = measuring.bias(self.spec.task, self.labels(interval), guess, fitted.classes)
-        return self._biases[place]
+        if place not in self._errors:
+            said = (self.labels(interval), self.fits.predictions(fitted, interval), fitted.classes)
+            about = (self.history.rows[interval], self.spec.numeric)
+            self._errors[place] = measuring.errors(self.spec.task, *said, *about)
+        return self._errors[place]
 
     def correction(self, fitted: Fitted, unseen: Sequence[Interval]) -> Numbers:
         """Return the correction that these intervals ask for; nothing while they are too few."""

@@ -12,7 +12,7 @@ import pandas as pd
 from include.retraining import windows
 from include.retraining.decision import RunnerUp
 from include.retraining.errors import DataError
-from include.retraining.movement import Bias
+from include.retraining.movement import Errors
 from include.retraining.spec import ModelSpec
 from include.retraining.windows import Interval, Schedule
 
@@ -174,9 +174,9 @@ class Seen:
     """Losses of all labelled intervals since the first champion, whichever served."""
     gains: tuple[float, ...] = ()
     """By how much corrections lowered the loss of intervals that they were not fitted on, in force or not."""
-    biases: tuple[Bias, ...] = ()
-    """Mean of prediction - label of all labelled intervals since the first champion, by class of a multiclass model, of
-    whichever served, without corrections."""
+    errors: tuple[Errors, ...] = ()
+    """How all labelled intervals since the first champion erred, whichever served, without corrections: in the mean and
+    where a numeric feature is larger (``measuring.errors``)."""
     training_intervals: int = 0
     """So many labelled ones there are to fit a challenger on."""
     holdout_intervals: int = 0

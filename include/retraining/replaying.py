@@ -11,7 +11,7 @@ from typing import Any
 from include.retraining import correcting, promotion, replay_runners, rivals
 from include.retraining.decision import INSUFFICIENT, RETRAIN, RUNNER_UP, Decision
 from include.retraining.errors import DataError
-from include.retraining.movement import Bias, wait_after
+from include.retraining.movement import Errors, wait_after
 from include.retraining.policies import FEWEST_JUDGED
 from include.retraining.promotion import Verdict
 from include.retraining.replay_scores import NONE, Numbers, Scores
@@ -39,8 +39,8 @@ class _Line:
     start: datetime
     served: float
     raw: float
-    bias: Bias
-    """Mean of prediction - label, without a correction."""
+    errors: Errors
+    """How it erred, without a correction."""
     gain: float | None
     """By how much the correction that was fitted before it lowered its loss, or would have."""
 
@@ -148,8 +148,8 @@ def _line(world: _World, scores: Scores, interval: Interval) -> _Line:
     fitted, numbers = world.proposed.get(interval, (None, NONE))
     is_own = fitted is not None and fitted.key == world.serving[interval].key
     gain = raw - scores.loss(world.serving[interval], interval, numbers) if is_own else None
-    bias = scores.bias(world.serving[interval], interval)
-    return _Line(world.serving[interval].key, interval.start, served, raw, bias, gain)
+    errors = scores.errors(world.serving[interval], interval)
+    return _Line(world.serving[interval].key, interval.start, served, raw, errors, gain)
 
 
 def _losses(world: _World, scores: Scores, interval: Interval) -> tuple[float, float]:
@@ -173,7 +173,7 @@ def _seen(world: _World, scores: Scores, moment: Moment, place: int) -> Seen:
         was_moving=world.moving,
         history=tuple(one.served for one in world.lines),
         gains=tuple(world.gains),
-        biases=tuple(one.bias for one in world.lines),
+        errors=tuple(one.errors for one in world.lines),
         training_intervals=len(moment.training),
         holdout_intervals=sum(one.start >= world.champion.until for one in moment.holdout),
         lost_challenges=world.lost,

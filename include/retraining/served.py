@@ -92,7 +92,8 @@ def judge(
     Returns
     -------
     list of dict
-        What ``line`` tells, the ``version``, and its ``raw_bias``: mean of prediction - label, without a correction.
+        What ``line`` tells, the ``version``, and its ``raw_errors`` as ``measuring.errors`` tells them, without a
+        correction.
     """
     lines = list[dict[str, Any]]()
     for interval in sorted(rows, key=lambda one: (live[one].version, one)):
@@ -101,7 +102,8 @@ def judge(
             numbers = (proposed or {}).get((version, keys.span(interval)))
             gain = _with_and_without(spec, rows[interval], answers, numbers) if numbers else {}
             labels = labelling.labels_of(rows[interval], spec)
-            about = {"version": version, "raw_bias": measuring.bias(spec.task, labels, answers.raw, answers.classes)}
+            erred = measuring.errors(spec.task, labels, answers.raw, answers.classes, rows[interval], spec.numeric)
+            about = {"version": version, "raw_errors": erred}
             lines.append(line(spec, interval, rows[interval], answers) | about | gain)
     return sorted(lines, key=lambda one: str(one["span"]))
 

@@ -1,11 +1,11 @@
 """Pure: all that a decision may look at, and what is worked out of it before any question is asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from include.retraining import judging
 from include.retraining.evaluation import is_clearly_higher
-from include.retraining.movement import Bias, Movement, due_after, movement
+from include.retraining.movement import Movement, Order, due_after, movement
 from include.retraining.policies import BINARY, DecisionPolicy, PromotionPolicy
 from include.retraining.promotion import Gain, gain_over
 
@@ -44,8 +44,8 @@ class State:
     """Intervals since the last challenger was trained."""
     wait_intervals: int | None = None
     """The wait that the last challenge left, None if there was none."""
-    biases: Sequence[Bias] = ()
-    """How what served erred in the mean, by interval, oldest first: see ``movement``."""
+    order: Order = field(default_factory=Order)
+    """How much more alike neighbouring intervals erred than in random order, of whatever served."""
     was_moving: bool = False
     """Whether the decision before found that the world moves."""
     recent_losses: Sequence[float] = ()
@@ -96,7 +96,7 @@ def alarm_confidence(policy: DecisionPolicy, intervals_per_year: float) -> float
 
 def facts_of(state: State, policy: DecisionPolicy, promotion: PromotionPolicy) -> Facts:
     """Return what the questions are asked of."""
-    moving, one = movement(state.biases, policy, state.was_moving), state.runner_up
+    moving, one = movement(state.order, policy, state.was_moving), state.runner_up
     confidence = alarm_confidence(policy, state.intervals_per_year)
     enough = len(state.recent_losses) >= policy.recent_intervals and len(state.reference_losses) >= 2
     risen = is_clearly_higher(state.recent_losses, state.reference_losses, confidence) if enough else None

@@ -127,8 +127,9 @@ def test_the_reference_is_what_the_champion_did_on_its_first_intervals(desk, key
     losses = [line["log_loss"] for line in found["intervals"]]
     assert (found["reference_losses"], found["recent_losses"]) == (losses[:2], losses[-2:])
     assert (found["served_intervals"], found["gains"], found["runner_up"]) == (5, [], {})
-    assert found["biases"] == [line["raw_bias"] for line in found["intervals"]]
-    assert all(-1 < bias < 1 for bias in found["biases"])
+    assert found["order"] == {"intervals": 5, "standard_errors": 0.0}, "too few"
+    erred = {name for line in found["intervals"] for name in line["raw_errors"]}
+    assert erred == {"mean", "with distance", "with weight"}
 
 
 def test_a_run_behind_a_later_champion_scores_who_was_live_then(desk, keyring, files):

@@ -129,20 +129,38 @@ class TestCalibrationError:
         assert 0 <= measuring.calibration_error(hits, chances) <= 1
 
 
-class TestBias:
-    def test_it_is_the_mean_of_prediction_less_label(self):
-        assert measuring.bias("binary", array(0, 1, 1), array(0.5, 0.5, 0.8)) == pytest.approx(-0.2 / 3)
-        assert measuring.bias("regression", array(10, 20), array(12, 21)) == 1.5
+class TestErrors:
+    ROWS = pd.DataFrame({"hour": [1.0, 2.0, 3.0], "wind": [np.nan, 4.0, 8.0], "text": ["a", "b", "c"]})
+
+    def test_they_are_the_mean_error_and_its_product_with_each_centred_feature(self):
+        """Errors 0.5, -0.5 and -0.2; hours -1, 0 and 1; winds -2 and 2 for the last two."""
+        found = measuring.errors("binary", array(0, 1, 1), array(0.5, 0.5, 0.8), (), self.ROWS, ["hour", "wind"])
+        assert found == {
+            "mean": pytest.approx(-0.2 / 3),
+            "with hour": pytest.approx((-0.5 - 0.2) / 3),
+            "with wind": pytest.approx((1.0 - 0.4) / 2),
+        }
+
+    def test_numbers_err_in_their_own_unit(self):
+        found = measuring.errors("regression", array(10, 20, 30), array(12, 21, 30), (), self.ROWS, [])
+        assert found == {"mean": pytest.approx(1)}
 
     def test_of_classes_each_has_its_own_and_one_that_training_never_saw_takes_from_all(self):
-        said = np.array([[0.6, 0.4, 0.0], [0.2, 0.3, 0.5]])
-        found = measuring.bias("multiclass", np.array(["a", "d"], dtype="object"), said, ABC)
-        assert found == {"a": pytest.approx(-0.1), "b": pytest.approx(0.35), "c": pytest.approx(0.25)}
+        said, labels = np.array([[0.6, 0.4, 0.0], [0.2, 0.3, 0.5]]), np.array(["a", "d"], dtype="object")
+        found = measuring.errors("multiclass", labels, said, ABC, self.ROWS[:2], ["hour"])
+        assert [found[f"mean: {name}"] for name in ABC] == pytest.approx([-0.1, 0.35, 0.25])
+        assert found["with hour: a"] == pytest.approx((0.4 * 0.5 + 0.2 * 0.5) / 2)
+
+    def test_a_feature_without_a_number_and_one_that_is_not_there_say_nothing(self):
+        rows = self.ROWS.assign(wind=np.nan)
+        found = measuring.errors("binary", array(0, 1, 1), array(0.5, 0.5, 0.8), (), rows, ["wind", "text", "new"])
+        assert found == {"mean": pytest.approx(-0.2 / 3), "with wind": 0.0, "with text": 0.0}
 
     @given(CHANCES)
-    def test_what_is_predicted_in_the_mean_has_none(self, rows):
+    def test_what_is_predicted_in_the_mean_has_no_error_there(self, rows):
         labels = array(*(hit for hit, _ in rows))
-        assert measuring.bias("binary", labels, np.full(len(labels), labels.mean())) == pytest.approx(0, abs=1e-12)
+        said = np.full(len(labels), labels.mean())
+        assert measuring.errors("binary", labels, said, (), pd.DataFrame(), [])["mean"] == pytest.approx(0, abs=1e-12)
 
 
 class TestSlices:

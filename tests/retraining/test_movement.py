@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.retraining.movement import alike, due_after, movement, shortest_wait, wait_after
+from include.retraining.movement import Order, alike, due_after, movement, order, shortest_wait, wait_after
 from include.retraining.policies import FEWEST_JUDGED, NEIGHBOURS, DecisionPolicy
 
 POLICY = DecisionPolicy()
@@ -55,56 +55,77 @@ def test_where_all_are_neighbours_every_order_is_the_same():
     assert alike(column(*range(9)), reach=8) == 0.0
 
 
+def told(biases) -> list[dict[str, float]]:
+    return [{"mean": one} for one in biases]
+
+
 @pytest.mark.parametrize("biases", [[], [0.1] * 14 + [-0.1] * 13], ids=["none", "one too few"])
 def test_too_few_intervals_are_no_movement(biases):
-    found = movement(biases, POLICY)
-    assert (found.is_moving, found.standard_errors, found.intervals) == (False, 0.0, len(biases))
+    assert order(told(biases), POLICY) == Order(len(biases), 0.0)
+    assert not movement(Order(len(biases), 9.0), POLICY).is_moving
 
 
-def test_errors_in_runs_are_movement_and_errors_in_no_order_are_none():
-    assert movement(IN_RUNS, POLICY).is_moving
-    assert not movement(IN_NO_ORDER, POLICY).is_moving
+def test_errors_in_runs_have_an_order_and_others_have_none():
+    assert order(told(IN_RUNS), POLICY).standard_errors > 10
+    assert order(told(IN_NO_ORDER), POLICY).standard_errors < 1
 
 
-def test_a_bias_that_stays_is_no_movement():
+def test_a_bias_that_stays_is_no_order():
     """A champion of few days is wrong by as much every day: a newer one may be better, but nothing moves."""
-    assert not movement([0.2] * 40, POLICY).is_moving
-    assert not movement([0.2 + one for one in IN_NO_ORDER], POLICY).is_moving
+    assert order(told([0.2] * 40), POLICY).standard_errors == 0
+    assert order(told(0.2 + one for one in IN_NO_ORDER), POLICY).standard_errors < 1
 
 
-def test_a_weekday_of_its_own_is_no_movement():
-    assert not movement([0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.2] * 16, POLICY).is_moving
+def test_a_weekday_of_its_own_is_no_order():
+    assert order(told([0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.2] * 16), POLICY).standard_errors < 1
 
 
 def test_what_moves_goes_on_moving_until_it_is_hardly_more_than_chance():
-    drawn = np.random.default_rng(5).normal(size=60)
-    drawn[:30] += 0.7
-    found, later = movement(list(drawn), POLICY), movement(list(drawn), POLICY, was_moving=True)
-    assert POLICY.evidence_to_stay < found.standard_errors < POLICY.evidence
-    assert (found.is_moving, found.limit, later.is_moving, later.limit) == (False, 5.0, True, 1.0)
+    found = [movement(Order(60, 2.0), POLICY, was_moving=was) for was in (False, True)]
+    assert [(one.is_moving, one.limit) for one in found] == [(False, 4.0), (True, 1.0)]
+    assert not movement(Order(60, 1.0), POLICY, was_moving=True).is_moving
 
 
 def test_only_the_newest_intervals_count():
-    assert movement(IN_RUNS, POLICY).is_moving
-    assert not movement(IN_RUNS + IN_NO_ORDER * 3, POLICY).is_moving
+    assert order(told(IN_RUNS), POLICY).standard_errors > 10
+    assert order(told(IN_RUNS + IN_NO_ORDER * 3), POLICY).standard_errors < 1
 
 
-def test_days_in_random_order_hardly_ever_move():
-    """A hundred years of looks at days in random order: about three are expected to begin to move."""
+def test_each_name_counts_alike_whatever_its_unit():
+    small = [{"mean": one, "with wind": -one} for one in IN_RUNS]
+    large = [{"mean": one, "with wind": -1000 * one} for one in IN_RUNS]
+    assert order(small, POLICY) == order(large, POLICY) == order(told(IN_RUNS), POLICY)
+
+
+def test_an_order_in_one_feature_alone_is_seen():
+    """The mean of errors is in no order; how they go with the wind turned round halfway."""
+    lines = [{"mean": one, "with wind": two} for one, two in zip(IN_NO_ORDER, IN_RUNS, strict=True)]
+    assert order(lines, POLICY).standard_errors > 5
+
+
+def test_an_order_in_the_mean_alone_is_seen_beside_many_features():
     random = np.random.default_rng(0)
-    moved = 0
+    lines = [
+        {"mean": one, **{f"with {name}": error for name, error in enumerate(random.normal(size=60))}} for one in IN_RUNS
+    ]
+    assert order(lines, POLICY) == order(told(IN_RUNS), POLICY)
+
+
+def test_what_a_version_did_not_know_is_no_error():
+    lines = [{"a": bias} for bias in IN_RUNS] + [{"b": 0.1}, {"c": 0.0}]
+    assert order(lines, POLICY).standard_errors > 3
+
+
+@pytest.mark.parametrize("features", [0, 8])
+def test_days_in_random_order_hardly_ever_move(features):
+    """A hundred years of looks at errors in random order: about five are expected to pass."""
+    random, moved = np.random.default_rng(0), 0
+    names = ["mean", *(f"with {number}" for number in range(features))]
     for _ in range(100):
-        year = list(random.normal(0, 0.1, 365))
-        moved += any(movement(year[:day], POLICY).is_moving for day in range(FEWEST_JUDGED, 366, 14))
-    assert moved <= 6
-
-
-def test_classes_err_together_and_one_that_a_version_does_not_know_is_no_error():
-    def lines(one):
-        return [{"a": one * bias, "b": -bias} for bias in IN_RUNS]
-
-    assert movement(lines(0), POLICY).standard_errors == movement(IN_RUNS, POLICY).standard_errors
-    assert movement([*lines(1), {"b": 0.1}, {"c": 0.0}], POLICY).is_moving
+        year = [dict(zip(names, line, strict=True)) for line in random.normal(0, 0.1, (365, len(names)))]
+        looks = range(FEWEST_JUDGED, 366, 14)
+        moved += any(movement(order(year[max(0, day - 112) : day], POLICY), POLICY).is_moving for day in looks)
+    assert moved <= 9
 
 
 @pytest.mark.parametrize(
@@ -126,25 +147,26 @@ def test_the_shortest_wait_grows_with_the_root_of_the_price_within_its_bounds(pr
     assert shortest_wait(DecisionPolicy(price=price)) == wait
 
 
-@pytest.mark.parametrize(("biases", "wait", "due"), [([], None, 14), ([], 84, 84), (IN_RUNS, 84, 14)])
-def test_movement_shortens_the_wait(biases, wait, due):
-    assert due_after(wait, movement(biases, POLICY), POLICY) == due
+@pytest.mark.parametrize(
+    ("found", "wait", "due"), [(Order(), None, 14), (Order(), 84, 84), (Order(40, 9.0), 84, 14), (Order(40), 84, 84)]
+)
+def test_movement_shortens_the_wait(found, wait, due):
+    assert due_after(wait, movement(found, POLICY), POLICY) == due
 
 
 @settings(max_examples=50)
 @given(errors, st.floats(0.001, 1000), st.floats(-1, 1))
 def test_neither_the_unit_of_the_label_nor_a_bias_that_stays_matters(biases, scale, bias):
     whole = [round(one, 3) for one in biases]
-    changed = movement([(one + round(bias, 3)) * scale for one in whole], POLICY)
-    assert changed.standard_errors == pytest.approx(movement(whole, POLICY).standard_errors, abs=0.02)
+    changed = order(told((one + round(bias, 3)) * scale for one in whole), POLICY)
+    assert changed.standard_errors == pytest.approx(order(told(whole), POLICY).standard_errors, abs=0.02)
 
 
 @settings(max_examples=50)
 @given(errors)
 def test_time_has_no_direction(biases):
-    assert movement(biases[::-1], POLICY).standard_errors == pytest.approx(
-        movement(biases, POLICY).standard_errors, abs=0.02
-    )
+    back = order(told(biases[::-1]), POLICY)
+    assert back.standard_errors == pytest.approx(order(told(biases), POLICY).standard_errors, abs=0.02)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=30))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.retraining import scoring, training
-from include.retraining.movement import movement
+from include.retraining.movement import order
 from include.retraining.policies import DecisionPolicy, PromotionPolicy
 from include.retraining.promotion import LOSE, Scored, compare
 from tests.retraining import toy
@@ -90,6 +90,6 @@ def test_a_constant_feature_changes_nothing_for_a_linear_model():
 @given(st.lists(st.floats(-0.2, 0.2), min_size=28, max_size=60), st.floats(-0.2, 0.2))
 def test_a_champion_that_is_less_biased_is_no_sign_of_movement(biases, bias):
     """What it is wrong by every day has no order, so a champion that is less so never makes the world move."""
-    policy, whole = DecisionPolicy(), [round(one, 3) for one in biases]
-    found = movement([one + round(bias, 3) for one in whole], policy)
-    assert found.is_moving == movement(whole, policy).is_moving
+    policy, whole = DecisionPolicy(), [{"mean": round(one, 3)} for one in biases]
+    found = order([{"mean": one["mean"] + round(bias, 3)} for one in whole], policy)
+    assert found.standard_errors == pytest.approx(order(whole, policy).standard_errors, abs=0.02)

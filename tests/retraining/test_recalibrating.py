@@ -152,12 +152,11 @@ class TestInForce:
         line = found[-1]["intervals"][-1]
         assert line["log_loss"] == line["corrected_loss"] < line["raw_loss"]
 
-    def test_its_bias_is_told_without_a_correction(self, moved_desk, found):
+    def test_how_it_erred_is_told_without_a_correction(self, moved_desk, found):
         line = found[-1]["intervals"][-1]
         frame = MOVED[TRAINED + (keys.parse_span(line["span"]).start - toy.day(TRAINED).start).days]
         said = training.predict(moved_desk.load(VERSION), frame, SPEC)
-        assert line["raw_bias"] == pytest.approx(float(said.mean() - frame["late"].mean()))
-        assert found[-1]["biases"][-1] == line["raw_bias"]
+        assert line["raw_errors"]["mean"] == pytest.approx(float(said.mean() - frame["late"].mean()))
 
     def test_a_comparison_holds_the_champion_to_what_it_served(self, moved_desk, found):
         span = keys.parse_span(found[-1]["intervals"][-1]["span"])

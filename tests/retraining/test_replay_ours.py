@@ -1,6 +1,6 @@
 """The product's own policy sees in a replay what a run reads from the store."""
 
-from include.retraining import replay_ours
+from include.retraining import movement, replay_ours
 from include.retraining.decision import INSUFFICIENT, KEEP, RETRAIN, RUNNER_UP, RunnerUp, State
 from include.retraining.replayed import Seen
 from tests.retraining import replays, toy
@@ -14,7 +14,7 @@ SEEN = Seen(
     champion="v2",
     served=tuple(number / 10 for number in range(16)),
     raw=tuple(number / 5 for number in range(16)),
-    biases=(0.1,) * 60 + (-0.1,) * 60,
+    errors=({"mean": 0.1},) * 60 + ({"mean": -0.1},) * 60,
     wait_intervals=42,
     training_intervals=6,
     holdout_intervals=2,
@@ -36,7 +36,7 @@ def test_the_state_is_that_of_a_run():
         champion="v2",
         age_intervals=13,
         wait_intervals=42,
-        biases=(0.1,) * 52 + (-0.1,) * 60,
+        order=movement.order(SEEN.errors[-112:], replays.SPEC.decision),
         was_moving=False,
         recent_losses=SEEN.served[-7:],
         reference_losses=SEEN.served[:7],
@@ -46,16 +46,16 @@ def test_the_state_is_that_of_a_run():
 
 
 def test_it_decides_by_wait_movement_loss_and_what_there_is():
-    still = {"biases": (), "served": ()}
+    still = {"errors": (), "served": ()}
     assert told(**still, age_intervals=41).answer == KEEP
     assert told(**still, age_intervals=42).answer == RETRAIN
     assert told(served=(), age_intervals=14).answer == RETRAIN, "the world moves"
-    assert told(biases=(), served=(0.1, 0.2) * 5 + (9.0, 9.1) * 4).answer == RETRAIN
-    assert told(biases=(), served=(0.1, 0.2) * 3 + (9.0,) * 7).answer == KEEP, "thirteen are too few to tell apart"
+    assert told(errors=(), served=(0.1, 0.2) * 5 + (9.0, 9.1) * 4).answer == RETRAIN
+    assert told(errors=(), served=(0.1, 0.2) * 3 + (9.0,) * 7).answer == KEEP, "thirteen are too few to tell apart"
     assert told(**still, age_intervals=42, holdout_intervals=1).answer == INSUFFICIENT
     assert told(training_intervals=2).answer == INSUFFICIENT
 
 
 def test_a_runner_up_that_is_clearly_better_is_seen():
     better = RunnerUp("v1", (0.1, 0.11) * 7, (0.2, 0.22) * 7)
-    assert told(biases=(), served=(), runner_up=better).answer == RUNNER_UP
+    assert told(errors=(), served=(), runner_up=better).answer == RUNNER_UP

@@ -47,11 +47,12 @@ def test_the_floor_is_that_of_a_comparison(scored):
     assert scores.floor(TRAINED, HELD) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_bias_of_an_interval_is_that_of_an_evaluation(scored):
+def test_how_an_interval_erred_is_what_an_evaluation_tells(scored):
     scores, fitted, estimator, spec = scored
     said, classes = predicting.predict(estimator, scores.history.rows[HELD[0]], spec, "v")
-    expected = measuring.bias(spec.task, labels_of(scores.history.rows[HELD[0]], spec), said, classes)
-    assert scores.bias(fitted, HELD[0]) == pytest.approx(expected, abs=1e-12)
+    rows = scores.history.rows[HELD[0]]
+    expected = measuring.errors(spec.task, labels_of(rows, spec), said, classes, rows, spec.numeric)
+    assert scores.errors(fitted, HELD[0]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_correction_is_that_of_a_run(scored):

@@ -121,7 +121,7 @@ def test_what_is_seen_is_what_is_known():
     assert [one.age_intervals for one in told] == [1, 2, 3, 4, 1, 2]
     assert [len(one.served) for one in told] == [0, 1, 2, 3, 0, 1]  # the day's own label comes a day later
     assert [len(one.history) for one in told] == [0, 1, 2, 3, 4, 5]
-    assert [len(one.biases) for one in told] == [0, 1, 2, 3, 4, 5]
+    assert [len(one.errors) for one in told] == [0, 1, 2, 3, 4, 5]
     assert [one.rows for one in told] == [40] * 6
     assert [one.holdout_intervals for one in told] == [2, 2, 2, 2, 1, 2]
 

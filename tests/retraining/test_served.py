@@ -73,7 +73,7 @@ class TestSource:
         assert (line["source"], line["version"], line["rows"]) == ("served", FIRST, toy.ROWS)
         assert line["log_loss"] == pytest.approx(loss_of(0.25, FRAMES[7]))
         assert "missing" not in line
-        assert line["raw_bias"] == pytest.approx(0.25 - FRAMES[7]["late"].mean())
+        assert line["raw_errors"]["mean"] == pytest.approx(0.25 - FRAMES[7]["late"].mean())
 
     def test_without_predictions_the_version_that_was_live_predicts_again(self, desk):
         line = judged(desk, 7)

@@ -28,7 +28,7 @@ SCORED = {
     "delay_class": r"Scored 1 newly labelled interval\(s\): mean log loss \d\.\d{4}\.",
 }
 ABOUT = {"span", "version", "rows", "source", "labels", "again", "slices", "undefined"}
-RAW = {"raw_bias", "raw_loss", "corrected_loss"}
+RAW = {"raw_errors", "raw_loss", "corrected_loss"}
 METRICS = {
     "arrival_minutes": {"squared_error", "absolute_error", "r2", "bias", "spread_ratio"},
     "delay_class": {"log_loss", "accuracy", "auc", "average_precision", "calibration_error", "unseen"},
