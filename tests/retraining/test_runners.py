@@ -143,7 +143,7 @@ def test_the_wait_follows_from_the_challenges_so_far():
 
 def test_whether_it_moved_is_what_the_newest_decision_found_that_had_enough_to_go_by():
     told = [{"decision": {"numbers": {"is_moving": one, "movement_intervals": many}}} for one, many in
-            ((False, 20), (True, 14), (False, 13))]  # fmt: skip
+            ((False, 40), (True, 28), (False, 27))]  # fmt: skip
     assert deciding.was_moving([*told, {"decision": {}}, {}])
     assert not deciding.was_moving(told[:1])
     assert not deciding.was_moving([])
