@@ -154,10 +154,14 @@ def errors(
 
 
 def _with(error: Floats, values: pd.Series) -> float:
-    """Return the mean product of errors and a centred feature, over rows that have a number."""
+    """Return the mean product of errors and a centred feature, over rows that have a number; 0 where it overflows."""
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
     known = np.isfinite(numbers)
-    return float((error[known] * (numbers[known] - numbers[known].mean())).mean()) if known.any() else 0.0
+    if not known.any():
+        return 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = float((error[known] * (numbers[known] - numbers[known].mean())).mean())
+    return found if np.isfinite(found) else 0.0
 
 
 def slices(

@@ -20,7 +20,7 @@ Errors = Mapping[str, float]
 WITH = "with "
 """So begin the names of errors that go with a feature."""
 ROUNDING = 1e-9
-"""Biases that differ by a smaller share than this are the same."""
+"""Errors that differ by a smaller share than this are the same."""
 
 
 @dataclass(frozen=True)

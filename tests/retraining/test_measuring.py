@@ -156,6 +156,13 @@ class TestErrors:
         found = measuring.errors("binary", array(0, 1, 1), array(0.5, 0.5, 0.8), (), rows, ["wind", "text", "new"])
         assert found == {"mean": pytest.approx(-0.2 / 3), "with wind": 0.0, "with text": 0.0}
 
+    @pytest.mark.parametrize("value", [np.inf, 1e308], ids=["infinite", "too large to add up"])
+    def test_numbers_that_cannot_be_added_up_never_fail_an_evaluation(self, value):
+        rows = self.ROWS.assign(wind=[value, value, 1.0])
+        found = measuring.errors("binary", array(0, 1, 1), array(0.5, 0.5, 0.8), (), rows, ["wind"])
+        assert found["with wind"] == 0.0
+        assert signing.canonical(found)
+
     @given(CHANCES)
     def test_what_is_predicted_in_the_mean_has_no_error_there(self, rows):
         labels = array(*(hit for hit, _ in rows))
