@@ -1,6 +1,7 @@
 """A replay takes the decisions that the DAG took: thirty days through Airflow, then the same days without it."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -76,9 +77,14 @@ def test_the_runs_did_all_that_there_is_to_do(runs: list[Told]) -> None:
 
 
 def test_every_day_has_the_same_decision(runs: list[Told], played: Played) -> None:
-    told = [(keys.span(one.interval), one.answer, one.reason) for one in played.steps]
+    told = [(keys.span(one.interval), one.answer, nameless(one.reason)) for one in played.steps]
     decisions = [(one.sections["decision"], one.inputs_key.split("/")[2]) for one in runs[1:]]
-    assert told == [(span, one["answer"], one["reasons"][0]) for one, span in decisions]
+    assert told == [(span, one["answer"], nameless(one["reasons"][0])) for one, span in decisions]
+
+
+def nameless(reason: str) -> str:
+    """Return a reason without the version it names: a replay registers none, so its models have names of their own."""
+    return re.sub(r"^Runner-up \S+ over", "Runner-up over", reason)
 
 
 def test_every_challenge_has_the_same_end(runs: list[Told], played: Played) -> None:
