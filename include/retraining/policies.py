@@ -119,7 +119,7 @@ class DecisionPolicy:
     """How many newest evaluated intervals are held against the champion's first ones; at least 2."""
     evidence: float = 4.0
     """The world begins to move where neighbouring intervals err more alike than in random order, by more than so many
-    standard errors."""
+    standard errors: chance alone gets there in five to ten years of a hundred."""
     evidence_to_stay: float = 1.0
     """It goes on moving until it is no more than so many."""
     evidence_intervals: int = 112

@@ -88,12 +88,6 @@ def judge(
     proposed : mapping, optional
         By version and span: the correction that was fitted before the interval, in force or not. Its line then tells
         the loss with and without.
-
-    Returns
-    -------
-    list of dict
-        What ``line`` tells, the ``version``, and its ``raw_errors`` as ``measuring.errors`` tells them, without a
-        correction.
     """
     lines = list[dict[str, Any]]()
     for interval in sorted(rows, key=lambda one: (live[one].version, one)):
@@ -101,15 +95,12 @@ def judge(
             version = live[interval].version
             numbers = (proposed or {}).get((version, keys.span(interval)))
             gain = _with_and_without(spec, rows[interval], answers, numbers) if numbers else {}
-            labels = labelling.labels_of(rows[interval], spec)
-            erred = measuring.errors(spec.task, labels, answers.raw, answers.classes, rows[interval], spec.numeric)
-            about = {"version": version, "raw_errors": erred}
-            lines.append(line(spec, interval, rows[interval], answers) | about | gain)
+            lines.append(line(spec, interval, rows[interval], answers) | {"version": version} | gain)
     return sorted(lines, key=lambda one: str(one["span"]))
 
 
 def line(spec: ModelSpec, interval: Interval, rows: pd.DataFrame, answers: Answers) -> dict[str, Any]:
-    """Return what is told of one interval: metrics, slices, and where the predictions come from."""
+    """Return what is told of one interval: metrics, slices, errors without a correction, and whence its predictions."""
     labels, shown = labelling.labels_of(rows, spec), [one for one in spec.slices if one not in spec.pseudonymised]
     about: dict[str, Any] = {"span": keys.span(interval), "source": answers.source}
     if answers.missing is not None:
@@ -121,6 +112,7 @@ def line(spec: ModelSpec, interval: Interval, rows: pd.DataFrame, answers: Answe
         **about,
         **measuring.measure(spec.task, *given),
         "slices": measuring.slices(spec.task, rows, shown, *given),
+        "raw_errors": measuring.errors(spec.task, labels, answers.raw, answers.classes, rows, spec.numeric),
     }
 
 

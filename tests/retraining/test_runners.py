@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.retraining import comparing, deciding, evaluating, keys, records, runners
+from include.retraining import comparing, deciding, evaluating, keys, movement, records, runners
 from include.retraining.desk import Desk
 from include.retraining.policies import DecisionPolicy, PromotionPolicy, Windows
 from include.retraining.registry import Registry
@@ -126,6 +126,27 @@ def test_a_better_runner_up_is_compared_once_more_and_goes_live(store, keyring):
     verdict = comparing.compare(desk)
     assert (verdict["answer"], verdict["challenger"]["version"]) == ("win", OTHER)
     assert verdict["numbers"]["confidence"] == SPEC.promotion.runner_up_confidence
+
+
+def test_whether_the_world_moves_is_read_from_what_earlier_runs_judged_and_this_one(store, keyring):
+    registry = Registry(store, keyring, "parcels")
+    serve(registry, SPEC, DAYS)
+    judged = [
+        {"span": keys.span(toy.day(number)), "version": VERSION, "log_loss": 0.5, "raw_errors": {"mean": bias}}
+        for number, bias in enumerate([0.1] * 15 + [-0.1] * 15, 40)
+    ]
+    before = toy.pin(store, keyring, SPEC, DAYS[:13], base=1, run="before")
+    for name, section in report(toy.day(12).end, evaluation={"intervals": judged}).items():
+        records.write_section(store, before.prefix, name, section)
+    desk = Desk(SPEC, registry, toy.pin(store, keyring, SPEC, DAYS[:14], base=1, run="later"))
+    desk.write("validation", toy.PASSED)
+    found = evaluating.evaluate(registry, SPEC, desk.inputs, toy.PASSED)
+    desk.write("evaluation", found)
+    lines = [line["raw_errors"] for line in (*found["intervals"], *judged)]
+    assert found["intervals"], "this run judged some too"
+    assert movement.Order(**found["order"]) == movement.order(lines, SPEC.decision)
+    numbers = deciding.decide(desk)["numbers"]
+    assert (numbers["is_moving"], numbers["movement_intervals"]) == (True, len(lines))
 
 
 CHALLENGED = [("lose", False, 28), ("lose", False, 56), ("win", False, 56), ("lose", True, 14), ("lose", False, 28)]
